@@ -1,0 +1,76 @@
+# Everything a reader runs. Each target makes .venv first if it is missing; nothing outside this folder is touched.
+
+PYTHON  ?= python3
+PROFILE ?= embedded
+CORES   ?= 2
+PORT    ?= 8000
+# GPU build of torch: detected, or say TORCH=gpu / TORCH=cpu.
+TORCH   ?= $(shell command -v nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
+# PyTorch's own index of CPU builds, for systems whose default build brings CUDA.
+TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+
+BIN   := .venv/bin
+STAMP := .venv/.installed
+TORCH_VERSION = $(shell sed -n 's/^torch==//p' requirements.lock)
+PIP   := $(BIN)/python -m pip --disable-pip-version-check
+# Parameters that reach every chapter which knows them: make book SUBJECT=gpt2 DEVICE=cuda DTYPE=bfloat16
+GIVEN := $(foreach p,SUBJECT DEVICE DTYPE,$(if $($(p)),$(shell echo $(p) | tr A-Z a-z)=$($(p))))
+
+.DEFAULT_GOAL := help
+.PHONY: help book chapter test check format serve bench lock clean env
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null || sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1   \2/p' Makefile
+	@echo "  options: PROFILE=embedded|norms|paper|smoke  SUBJECT=...  DEVICE=cuda  DTYPE=bfloat16  CORES=2"
+
+env: $(STAMP)  ## make .venv from requirements.lock
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than Python 3.11; say PYTHON=python3.11"; exit 2; }
+	@test -x $(BIN)/python || { echo "making .venv"; $(PYTHON) -m venv .venv; }
+	@echo "installing torch $(TORCH_VERSION) ($(TORCH)) and the packages of requirements.lock; a few minutes"
+ifeq ($(TORCH),gpu)
+	@$(PIP) install --quiet torch==$(TORCH_VERSION)
+else
+	@# The CPU build by its exact name, from wherever pip already looks, then from PyTorch; other systems have no other.
+	@$(PIP) install --quiet --no-deps "torch==$(TORCH_VERSION)+cpu" 2>/dev/null \
+	  || $(PIP) install --quiet --no-deps "torch==$(TORCH_VERSION)+cpu" --extra-index-url $(TORCH_CPU_INDEX) 2>/dev/null \
+	  || $(PIP) install --quiet torch==$(TORCH_VERSION)
+endif
+	@$(PIP) install --quiet --no-deps --requirement requirements.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+book: $(STAMP)  ## execute the chapters and build the book (PROFILE=embedded by default)
+	@$(BIN)/python scripts/book.py --profile $(PROFILE) --cores $(CORES) $(addprefix --set ,$(GIVEN))
+
+chapter: $(STAMP)  ## execute one chapter: make chapter CHAPTER=residual-mixing SUBJECT=gpt2
+	@$(BIN)/interp chapter $(CHAPTER) --profile $(PROFILE) $(addprefix --set ,$(GIVEN))
+
+test: $(STAMP)  ## run the test suite
+	@$(BIN)/python -m pytest -n $(CORES) $(ARGS)
+
+check: $(STAMP)  ## lint, format, types, chapters in their canonical form
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python scripts/canonical.py --check
+
+format: $(STAMP)  ## bring code and chapters into their canonical form
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+	@$(BIN)/python scripts/canonical.py
+
+serve: $(STAMP)  ## look at the built book in a browser (PORT=8000)
+	@test -f _build/html/index.html || { echo "error: there is no book yet; run make book"; exit 2; }
+	@echo "http://localhost:$(PORT)  (Ctrl-C ends)"; cd _build/html && ../../$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 >/dev/null 2>&1
+
+bench: $(STAMP)  ## measure speed against what one would use instead
+	@$(BIN)/python -m benchmarks
+
+lock: $(STAMP)  ## resolve pyproject.toml anew into requirements.lock and environment.yml
+	@$(BIN)/python scripts/lock.py
+
+clean:  ## remove the built book, executed chapters and caches; keep .venv and the stored results
+	@rm -rf _build book/chapters .snakemake .pytest_cache .mypy_cache .ruff_cache build *.egg-info
+	@echo "kept: .venv, results (remove them by hand to start from nothing)"

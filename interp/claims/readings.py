@@ -1,0 +1,74 @@
+"""The ledger: every claim and its readings, read from `readings.yml`."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from interp.claims.rules import RULES
+from interp.registry import Registry
+
+FILE = Path(__file__).parent / "readings.yml"
+
+
+class Claim(BaseModel):
+    """What the paper says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    statement: str
+    paper: str
+    """Where the paper says it."""
+
+
+class Reading(BaseModel):
+    """One precise, runnable operationalisation of a claim."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    claim: str
+    statement: str
+    study: Literal["property-inference", "residual-mixing"]
+    """Which kind of evidence it is judged on."""
+    statistic: dict[str, str]
+    """What is read off the evidence; keys depend on the study."""
+    rule: str
+    """A name in `RULES`."""
+    chapter: str
+    """The chapter that shows it."""
+
+
+CLAIMS: Registry[Claim] = Registry("claim", "interp claims")
+
+
+@lru_cache(maxsize=1)
+def _ledger() -> tuple[Reading, ...]:
+    content = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    found = tuple(Reading.model_validate(row) for row in content["readings"])
+    for reading in found:
+        CLAIMS[reading.claim]
+        RULES[reading.rule]
+    return found
+
+
+def readings(claim: str | None = None) -> list[Reading]:
+    """All readings, or those of one claim.
+
+    Raises
+    ------
+    InputError
+        For an unknown claim.
+    """
+    if claim is not None:
+        CLAIMS[claim]
+    return [r for r in _ledger() if claim in (None, r.claim)]
+
+
+for _row in yaml.safe_load(FILE.read_text(encoding="utf-8"))["claims"]:
+    CLAIMS.add(_row["id"], Claim.model_validate(_row))

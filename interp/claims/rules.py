@@ -1,0 +1,126 @@
+"""Decision rules: from an estimate with its bootstrap replicates to an outcome (PROTOCOL 9).
+
+Every rule can end in *undecided*: an interval that reaches over a threshold decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from interp.registry import Registry
+from interp.resampling import interval
+
+OUTCOMES = ("holds", "partly", "fails", "undecided", "not run")
+
+SAME = 0.10
+"""A calibrated difference within this of zero is "nearly the same" (equivalence margin)."""
+
+COLLAPSED = 0.10
+"""A calibrated score below this has collapsed to the floor."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An estimate, its bootstrap replicates, and what it is compared with on the same resamples."""
+
+    estimate: float
+    replicates: Float[np.ndarray, "resample"]
+    reference: float = float("nan")
+    references: Float[np.ndarray, "resample"] | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of one reading on one body of evidence."""
+
+    outcome: str
+    """One of `OUTCOMES`."""
+    statistic: float
+    low: float
+    high: float
+    level: float
+    """Of the interval shown: 0.90 for equivalence (two one-sided tests at 5 %), else 0.95."""
+    note: str = ""
+
+
+Rule = Callable[[Sample], Verdict]
+RULES: Registry[Rule] = Registry("decision rule", "interp claims")
+
+
+def _limits(replicates: np.ndarray, level: float) -> tuple[float, float]:
+    low, high = interval(replicates, level)
+    return float(low), float(high)
+
+
+@RULES.register("nearly-the-same")
+def nearly_the_same(sample: Sample) -> Verdict:
+    """Equivalence of calibrated scores: holds if the 90 % interval of the difference lies within +-0.10.
+
+    Otherwise, if the difference is beyond the margin: fails where the score itself has collapsed to the floor (95 %
+    interval below 0.10), partly where it has not; the share retained is noted.
+    """
+    if sample.references is None or not np.isfinite([sample.estimate, sample.reference]).all():
+        return _not_run("no calibrated score here")
+    difference = sample.replicates - sample.references
+    low, high = _limits(difference, 0.90)
+    gap = sample.estimate - sample.reference
+    retained = sample.estimate / sample.reference if sample.reference else float("nan")
+    note = f"share retained {retained:z.2f}"
+    if -SAME < low and high < SAME:
+        return Verdict("holds", gap, low, high, 0.90, note)
+    if high < -SAME:
+        top = _limits(sample.replicates, 0.95)[1]
+        return Verdict("fails" if top < COLLAPSED else "partly", gap, low, high, 0.90, note)
+    return Verdict("undecided" if low < SAME else "fails", gap, low, high, 0.90, note)
+
+
+@RULES.register("collapses-to-the-floor")
+def collapses_to_the_floor(sample: Sample) -> Verdict:
+    """Holds if the upper end of the 95 % interval of the calibrated score is below 0.10; fails if the lower is above."""
+    return _against(sample, COLLAPSED, below=True)
+
+
+@RULES.register("close-to-the-ceiling")
+def close_to_the_ceiling(sample: Sample) -> Verdict:
+    """A calibrated score: holds if its 95 % interval lies above 0.90, fails if below 0.50, partly if between the two."""
+    if not np.isfinite(sample.estimate):
+        return _not_run("no calibrated score here")
+    low, high = _limits(sample.replicates, 0.95)
+    outcome = "undecided"
+    if low > 1 - SAME:
+        outcome = "holds"
+    elif high < 0.5:
+        outcome = "fails"
+    elif low > 0.5 and high < 1 - SAME:
+        outcome = "partly"
+    return Verdict(outcome, sample.estimate, low, high, 0.95)
+
+
+@RULES.register("below-one-half")
+def below_one_half(sample: Sample) -> Verdict:
+    """Holds if the 95 % interval lies below one half, fails if above."""
+    return _against(sample, 0.5, below=True)
+
+
+@RULES.register("above-one-half")
+def above_one_half(sample: Sample) -> Verdict:
+    """Holds if the 95 % interval lies above one half, fails if below."""
+    return _against(sample, 0.5, below=False)
+
+
+def _against(sample: Sample, threshold: float, *, below: bool) -> Verdict:
+    if not np.isfinite(sample.estimate):
+        return _not_run("undefined here")
+    low, high = _limits(sample.replicates, 0.95)
+    side = "below" if high < threshold else "above" if low > threshold else "across"
+    outcome = "undecided" if side == "across" else "holds" if (side == "below") == below else "fails"
+    return Verdict(outcome, sample.estimate, low, high, 0.95)
+
+
+def _not_run(why: str) -> Verdict:
+    nan = float("nan")
+    return Verdict("not run", nan, nan, nan, 0.95, why)

@@ -1,0 +1,310 @@
+"""The command line: the same computations as the book's, for one's own subject, norms or text."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from interp import __version__
+from interp.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+app = typer.Typer(
+    help="A replication of LLMs Explain't (arXiv 2601.22928), for one's own model, norms or text.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
+SubjectName = Annotated[str, typer.Option("--subject", help="A short name, org/name@COMMIT, or a folder; :random, :permuted.")]
+Device = Annotated[str, typer.Option(help="Where torch computes: cpu, cuda, mps.")]
+Dtype = Annotated[str, typer.Option(help="Numbers the subject computes with: float32, bfloat16, float64.")]
+
+
+# typer carries its own copy of click and does not export the base class of usage errors.
+_UsageProblem = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+
+
+def main() -> None:
+    """Run the command line; bad input is one line on stderr and exit code 2."""
+    try:
+        code = app(standalone_mode=False)
+    except InputError as error:
+        _fail(str(error))
+    except _UsageProblem as error:
+        _fail(error.format_message())  # type: ignore[attr-defined]
+    except (typer.Abort, KeyboardInterrupt):
+        print("interrupted: what was finished is kept, and the same command goes on from there", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str) -> None:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _print(rows: Sequence[Mapping[str, Any]], as_json: bool, title: str = "") -> None:
+    """A table on a terminal, or JSON."""
+    if as_json:
+        print(json.dumps(list(rows), indent=1, ensure_ascii=False, default=_plain))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    columns = list(rows[0]) if rows else []
+    for column in columns:
+        number = all(isinstance(row[column], (int, float)) for row in rows)
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row[column]) for column in columns))
+    console.print(table, markup=False)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+def _cell(value: Any) -> str:
+    from rich.markup import escape
+
+    if isinstance(value, float):
+        return "–" if value != value else f"{value:.3f}"
+    return escape(str(value))
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table as plain dictionaries, NaN as None."""
+    return [{k: None if isinstance(v, float) and v != v else v for k, v in row.items()} for row in table.to_dict("records")]
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def score(
+    subject: SubjectName = "minilm",
+    norms: Annotated[str, typer.Option(help="A norm set, or the path of a CSV/TSV of one's own.")] = "everyday",
+    embedding: Annotated[str, typer.Option(help="wordpiece, or layer:L.")] = "wordpiece",
+    mapping: Annotated[str, typer.Option(help="How norms are predicted from embeddings: plsr.")] = "plsr",
+    control: Annotated[list[str] | None, typer.Option(help="A control; repeat for more (interp controls).")] = None,
+    latent: Annotated[str, typer.Option(help="Latent size: argmin, elbow, one-se, or a number.")] = "argmin",
+    metric: Annotated[list[str] | None, typer.Option(help="A metric; repeat for more (interp metrics); all.")] = None,
+    folds: Annotated[int, typer.Option(help="Number of folds.")] = 10,
+    seeds: Annotated[int, typer.Option(help="How many times the folds are dealt anew.")] = 1,
+    device: Device = "cpu",
+    dtype: Dtype = "float32",
+    as_json: Json = False,
+) -> None:
+    """Score how well embeddings predict norms, and what is left under a control."""
+    from interp.studies import property_scores
+
+    if seeds < 1:
+        raise InputError(f"--seeds {seeds}: at least one")
+    scores = property_scores(
+        subject,
+        norms,
+        control or ["original"],
+        embedding=embedding,
+        mapping=mapping,
+        folds=folds,
+        seeds=range(seeds),
+        selections=[latent],
+        metrics=metric or None,
+        dtype=dtype,
+        device=device,
+    )
+    for name, why in scores.skipped.items():
+        print(f"note: {name} does not apply: {why}", file=sys.stderr)
+    summary = scores.summary().drop(columns="selection")
+    if as_json:
+        _print(_records(summary), True)
+        return
+    wide = summary.pivot_table(index=["control", "metric"], columns="scoring", values="estimate", sort=False)
+    wide = wide.reset_index()
+    _print(wide.to_dict("records"), False, f"{subject} ({embedding}) -> {norms}, {mapping}, latent size {latent}")
+
+
+@app.command()
+def trace(
+    text: Annotated[str, typer.Option(help="The text to trace.")],
+    subject: SubjectName = "minilm",
+    method: Annotated[str, typer.Option(help="A contribution method (interp methods).")] = "norm",
+    cumulated: Annotated[bool, typer.Option(help="Roll out to the input instead of block by block.")] = False,
+    device: Device = "cpu",
+    dtype: Dtype = "float32",
+    as_json: Json = False,
+) -> None:
+    """How much of each position is its own token's, after each block."""
+    from interp import residual, subjects
+
+    residual.METHODS[method]
+    traced = residual.trace_text(subjects.load(subject, device=device, dtype=dtype), text, method)
+    own = traced.own_share(cumulated=cumulated)
+    ratio = traced.trace.ratio
+    rows = []
+    for i, token in enumerate(traced.tokens):
+        row: dict[str, Any] = {"token": token}
+        row |= {f"block {layer + 1}": float(own[layer, i]) for layer in range(len(own))}
+        if as_json:
+            row["special"] = bool(traced.special[i])
+            row["mixing_ratio"] = None if ratio is None else [float(x) for x in ratio[:, 0, i]]
+        rows.append(row)
+    what = "rolled out to the input" if cumulated else "in each block"
+    _print(rows, as_json, f"{subject}: own share by {method}, {what} ({len(rows)} tokens)")
+
+
+@app.command()
+def norms(as_json: Json = False) -> None:
+    """The norm sets, and whether their files are here."""
+    from interp import datasets
+    from interp.norms import NORMS, load
+
+    rows = []
+    for name in NORMS:
+        here = name not in datasets.DATASETS or datasets.available(name)
+        row: dict[str, Any] = {"name": name, "here": "yes" if here else f"no: interp fetch {name}"}
+        if here:
+            loaded = load(name)
+            row |= {
+                "concepts": len(loaded.concepts),
+                "features": len(loaded.features),
+                "density %": round(100 * loaded.density, 2),
+                "categories": len(set(loaded.taxonomy)),
+                "licence": loaded.licence,
+            }
+        else:
+            row |= {"concepts": "", "features": "", "density %": "", "categories": ""}
+            row["licence"] = datasets.DATASETS[name].licence
+        rows.append(row)
+    _print(rows, as_json)
+
+
+@app.command("subjects")
+def list_subjects(as_json: Json = False) -> None:
+    """The subjects with a short name."""
+    from interp.subjects.catalogue import SUBJECTS
+
+    _print(
+        [{"name": n, "repository": s.repository, "revision": s.revision[:10], "what": s.note} for n, s in SUBJECTS.items()],
+        as_json,
+    )
+
+
+@app.command()
+def controls(as_json: Json = False) -> None:
+    """The controls: what each keeps and what it destroys."""
+    from interp.controls import CONTROLS
+
+    _print([{"control": n, "keeps": c.keeps, "destroys": c.destroys} for n, c in CONTROLS.items()], as_json)
+
+
+@app.command()
+def metrics(as_json: Json = False) -> None:
+    """The metrics of property inference."""
+    from interp.inference.metrics import METRICS
+
+    _print([{"metric": n, "meaning": m.meaning} for n, m in METRICS.items()], as_json)
+
+
+@app.command()
+def methods(as_json: Json = False) -> None:
+    """The contribution methods of the residual stream."""
+    from interp.residual import METHODS
+
+    _print([{"method": n, "definition": m.definition, "source": m.source} for n, m in METHODS.items()], as_json)
+
+
+@app.command("corpora")
+def list_corpora(as_json: Json = False) -> None:
+    """The corpora of sentences, and whether their files are here."""
+    from interp import corpora, datasets
+
+    rows = []
+    for name in corpora.CORPORA:
+        here = name not in datasets.DATASETS or datasets.available(name)
+        count = len(corpora.load(name).texts) if here else ""
+        rows.append({"name": name, "here": "yes" if here else f"no: interp fetch {name}", "sentences": count})
+    _print(rows, as_json)
+
+
+@app.command()
+def fetch(
+    name: Annotated[str | None, typer.Argument(help="A data set (interp fetch --list).")] = None,
+    force: Annotated[bool, typer.Option(help="Download again.")] = False,
+    list_them: Annotated[bool, typer.Option("--list", help="List the data sets.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Download a data set into the cache, checked, and say on which terms it may be used."""
+    from interp import datasets
+
+    if list_them or name is None:
+        _print(
+            [
+                {"name": n, "here": "yes" if datasets.available(n) else "no", "what": d.title, "licence": d.licence}
+                for n, d in datasets.DATASETS.items()
+            ],
+            as_json,
+        )
+        return
+    dataset = datasets.DATASETS[name]
+    paths = datasets.fetch(name, force=force)
+    if as_json:
+        _print([{"file": str(p), "licence": dataset.licence, "citation": dataset.citation} for p in paths], True)
+        return
+    for path in paths:
+        print(path)
+    print(f"licence: {dataset.licence}\ncite: {dataset.citation}")
+
+
+@app.command()
+def chapter(
+    name: Annotated[str, typer.Argument(help="A chapter: a file of notebooks/ without its ending.")],
+    profile: Annotated[str, typer.Option(help="A profile of config/.")] = "embedded",
+    parameter: Annotated[list[str] | None, typer.Option("--set", help="name=value; repeat for more.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the executed notebook goes.")] = None,
+) -> None:
+    """Execute one chapter with a profile's parameters."""
+    from interp import profile as profiles
+    from interp.report import chapters
+
+    chosen = profiles.load(profile)
+    chapters.check(chosen)
+    chapters.source(name)
+    given = chapters.given(parameter or [])
+    values = chosen.of(name, chapters.parameters(name), given)
+    _check_given(given, chapters, name)
+    target = out or profiles.project_root() / "book" / "chapters" / f"{name}.ipynb"
+    print(f"{name}: started", flush=True)
+    seconds = chapters.execute(name, values, target)
+    print(f"{name}: executed in {seconds:.1f} s", flush=True)
+
+
+def _check_given(given: Iterable[str], chapters: Any, name: str) -> None:
+    """Parameters on the command line must be known to some chapter (one run of the book hands them to all)."""
+    everywhere = {key for chapter in chapters.names() for key in chapters.parameters(chapter)}
+    for key in given:
+        if key not in everywhere:
+            chapters.check_parameter(f"chapter {name}", dict.fromkeys(sorted(everywhere)), key, None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,309 @@
+"""Every control, in every fold, with everything shared but the one thing that differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float
+from tqdm import tqdm
+
+from interp.controls import CONTROLS, Control, NotApplicable, Problem
+from interp.errors import InputError
+from interp.inference import featurewise, pls
+from interp.resampling import Bootstrap
+from interp.inference.folds import Split, grouped_folds
+from interp.inference.latent import RULES, choose
+from interp.inference.metrics import (
+    FAMILIES,
+    FEATUREWISE,
+    METRICS,
+    RETRIEVAL_LIKE,
+    Prediction,
+    Tally,
+    Truth,
+)
+from interp.inference.scores import Cell, Scores
+from interp.registry import Registry
+from interp.seeding import generator
+
+
+class Path(Protocol):
+    """A fitted mapping that can predict with every latent size it knows."""
+
+    y_mean: Float[np.ndarray, "feature"]
+
+    @property
+    def sizes(self) -> np.ndarray: ...
+
+    def predict(self, X: Float[np.ndarray, "concept width"], size: int) -> Float[np.ndarray, "concept feature"]: ...
+
+    def squared_errors(
+        self, X: Float[np.ndarray, "concept width"], Y: Float[np.ndarray, "concept feature"]
+    ) -> Float[np.ndarray, "concept size"]: ...
+
+
+class FitFolds(Protocol):
+    """Fits one path per fold; sees training and validation concepts, never test concepts."""
+
+    def __call__(
+        self, problem: Problem, splits: Sequence[Split], largest: int | None, seed: int, device: str
+    ) -> Sequence[Path]: ...
+
+
+MAPPINGS: Registry[FitFolds] = Registry("mapping", "interp score --help")
+
+
+@MAPPINGS.register("plsr")
+def _plsr(
+    problem: Problem, splits: Sequence[Split], largest: int | None, seed: int, device: str  # noqa: ARG001
+) -> Sequence[Path]:
+    return pls.fit_folds(problem.X, problem.Y, [split.train for split in splits], largest, device=device)
+
+
+class Norms(Protocol):
+    """What `crossvalidate` asks of norms; `interp.norms.NormSet` has it."""
+
+    @property
+    def values(self) -> Float[np.ndarray, "concept feature"]: ...
+
+    @property
+    def lemmas(self) -> tuple[str, ...]: ...
+
+    @property
+    def taxonomy(self) -> tuple[str, ...]: ...
+
+    @property
+    def kinds(self) -> tuple[str, ...] | None: ...
+
+
+def crossvalidate(
+    X: Float[np.ndarray, "concept width"],
+    norms: Norms,
+    *,
+    mapping: str = "plsr",
+    controls: Iterable[str] = ("original",),
+    folds: int = 10,
+    seeds: Iterable[int] = (0,),
+    selections: Sequence[str] = ("argmin",),
+    metrics: Sequence[str] | None = None,
+    largest: int | None = None,
+    references: bool = True,
+    pieces: Sequence[Sequence[int]] | None = None,
+    resamples: int = 1000,
+    device: str = "cpu",
+) -> Scores:
+    """Score `controls` of the problem X -> norms.
+
+    Parameters
+    ----------
+    X
+        One embedding per concept.
+    norms
+        Targets, with lemmas (concepts that share one stay in one fold) and taxonomy.
+    mapping
+        A name in `MAPPINGS`.
+    controls
+        Names in `interp.controls.CONTROLS`.
+    folds, seeds
+        Grouped folds, dealt anew for each seed (PROTOCOL 4).
+    selections
+        How the latent size is chosen: names in `RULES`, or numbers.
+    metrics
+        Names in `METRICS`; None for all.
+    largest
+        The largest latent size; None for what the data allow, at most 100.
+    references
+        Also score each control's own floor (`mean-vector`), ceiling (`upper-bound`) and `oracle`, on its own Y; once
+        for all controls that keep the targets.
+    pieces
+        Sub-word ids of each lemma, for the controls that keep sub-word sharing.
+    resamples
+        Bootstrap resamples of lemmas, the same ones for every control and seed, so that differences are paired.
+
+    Returns
+    -------
+    Scores
+        Tidy values per fold, pooled estimates, and bootstrap replicates.
+
+    Raises
+    ------
+    InputError
+        For unknown names, a latent size the data do not allow, X that is not finite or has another number of rows.
+    """
+    problem = _problem(X, norms, pieces)
+    wanted = [CONTROLS[name] for name in controls]
+    seeds = list(seeds)
+    chosen_metrics = list(METRICS) if metrics is None else [METRICS[name].name for name in metrics]
+    for selection in selections:
+        if not selection.lstrip("-").isdigit():
+            RULES[selection]
+    fit = MAPPINGS[mapping]
+    bootstrap = Bootstrap(problem.lemmas, resamples)
+    runs, skipped = [], {}
+    with tqdm(total=len(seeds) * len(wanted), desc=f"{mapping}, {len(wanted)} controls", unit="run") as bar:
+        for seed in seeds:
+            splits = grouped_folds(problem.lemmas, folds, seed)
+            kept = False  # whether floor and ceilings of the real targets are there already
+            for control in wanted:
+                run = _Run(control.name, seed, splits, chosen_metrics, selections, bootstrap)
+                try:
+                    altered = control.build(problem, generator(seed, "control", control.name))
+                except NotApplicable as why:
+                    skipped[control.name] = str(why)
+                else:
+                    run.score(control, altered, fit, largest, device)
+                    if references and not (control.keeps_targets and kept):
+                        run.references(altered, fit, largest, device)
+                        kept |= control.keeps_targets
+                    runs.append(run)
+                bar.update()
+    return Scores.pooled([cell for run in runs for cell in run.cells], skipped, bootstrap.size)
+
+
+def _problem(X: np.ndarray, norms: Norms, pieces: Sequence[Sequence[int]] | None) -> Problem:
+    X = np.asarray(X, dtype=float)
+    Y = np.asarray(norms.values, dtype=float)
+    if X.ndim != 2 or len(X) != len(Y):
+        raise InputError(f"embeddings are {X.shape}, but there are {len(Y)} concepts: one row per concept, please")
+    for what, A in (("embeddings", X), ("norms", Y)):
+        if not np.isfinite(A).all():
+            i, j = np.argwhere(~np.isfinite(A))[0]
+            raise InputError(f"{what}: the value in row {i}, column {j} is not a finite number")
+    own = None if pieces is None else tuple(tuple(p) for p in pieces)
+    return Problem(X, Y, norms.lemmas, norms.taxonomy, norms.kinds, own)
+
+
+class _Run:
+    """Collects the tallies of one control with one seed into cells."""
+
+    def __init__(
+        self,
+        control: str,
+        seed: int,
+        splits: Sequence[Split],
+        metrics: Sequence[str],
+        selections: Sequence[str],
+        bootstrap: Bootstrap,
+    ) -> None:
+        self.control, self.seed, self.splits = control, seed, splits
+        self.metrics, self.selections, self.bootstrap = metrics, selections, bootstrap
+        self.cells: list[Cell] = []
+
+    def score(
+        self, control: Control, problem: Problem, fit: FitFolds, largest: int | None, device: str
+    ) -> None:
+        """The control itself, held-out and on training concepts."""
+        truth = Truth(problem.Y, problem.taxonomy)
+        if control.predictor == "mapping":
+            paths = fit(problem, self.splits, largest, self.seed, device)
+            self.cells += self._mapped("self", truth, problem.X, paths, training=True)
+        else:
+            self.cells += self._fixed("self", control.predictor, truth, training=True)
+
+    def references(self, problem: Problem, fit: FitFolds, largest: int | None, device: str) -> None:
+        """Floor, oracle and ceiling on the problem's own targets, by the same mapping and selection."""
+        truth = Truth(problem.Y, problem.taxonomy)
+        ceiling = CONTROLS["upper-bound"].build(problem, generator(self.seed, "ceiling"))
+        paths = fit(ceiling, self.splits, largest, self.seed, device)
+        self.cells += self._fixed("floor", "training mean", truth)
+        self.cells += self._fixed("oracle", "truth", truth)
+        self.cells += self._mapped("ceiling", truth, ceiling.X, paths)
+
+    def _fixed(
+        self, reference: str, predictor: str, truth: Truth, *, training: bool = False
+    ) -> list[Cell]:
+        """Score a predictor that is not fitted: the training mean, or the truth."""
+
+        def predict(rows: np.ndarray, mean: np.ndarray) -> np.ndarray:
+            return truth.Y[rows] if predictor == "truth" else np.tile(mean, (len(rows), 1))
+
+        cells = []
+        means = [truth.Y[split.train].mean(axis=0) for split in self.splits]
+        for scoring, rows_of in self._scorings(training):
+            held = [Prediction(rows_of[i], predict(rows_of[i], mean), mean) for i, mean in enumerate(means)]
+            cells += self._cells(reference, scoring, self.selections[0], [0] * len(held), truth, held)
+        # Nothing is fitted, so every selection rule has the same scores.
+        return [cell._replace(selection=s) for s in self.selections for cell in cells]
+
+    def _mapped(
+        self, reference: str, truth: Truth, X: np.ndarray, paths: Sequence[Path], *, training: bool = False
+    ) -> list[Cell]:
+        """Score a fitted mapping; each selection rule picks the latent size on the validation concepts."""
+        cells: list[Cell] = []
+        errors = [path.squared_errors(X[s.validation], truth.Y[s.validation]) for s, path in zip(self.splits, paths)]
+        for scoring, rows_of in self._scorings(training):
+            known: dict[tuple[int, int], Prediction] = {}
+            for selection in self.selections:
+                sizes = [choose(selection, path.sizes, e) for path, e in zip(paths, errors)]
+                for i, (path, size) in enumerate(zip(paths, sizes)):
+                    if (i, size) not in known:
+                        known[i, size] = Prediction(rows_of[i], path.predict(X[rows_of[i]], size), path.y_mean)
+                predictions = [known[i, size] for i, size in enumerate(sizes)]
+                cells += self._cells(reference, scoring, selection, sizes, truth, predictions)
+        return cells
+
+    def _scorings(self, training: bool) -> Iterator[tuple[str, list[np.ndarray]]]:
+        yield "held-out", [split.test for split in self.splits]
+        if training:
+            rng = generator(self.seed, "training subset")
+            yield (
+                "training",
+                [
+                    np.sort(rng.choice(s.train, size=min(len(s.test), len(s.train)), replace=False))
+                    for s in self.splits
+                ],
+            )
+
+    def _cells(
+        self,
+        reference: str,
+        scoring: str,
+        selection: str,
+        sizes: Sequence[int],
+        truth: Truth,
+        predictions: Sequence[Prediction],
+    ) -> list[Cell]:
+        n = len(truth.Y)
+        wanted = [m for m in self.metrics if truth.retrievable or METRICS[m].family not in RETRIEVAL_LIKE]
+        numerators = {m: np.zeros(n) for m in wanted}
+        weights = {m: np.zeros(n) for m in wanted}
+        by_fold: dict[str, list[float]] = {m: [] for m in wanted}
+        families = {METRICS[m].family for m in wanted} & FAMILIES.keys()
+        for prediction in predictions:
+            tallies: dict[str, Tally] = {}
+            for family in families:
+                tallies |= FAMILIES[family](truth, prediction)
+            for m in wanted:
+                if m in tallies:
+                    np.add.at(numerators[m], prediction.rows, tallies[m].numerator)
+                    np.add.at(weights[m], prediction.rows, tallies[m].weight)
+                    by_fold[m].append(_ratio(tallies[m]))
+        for m in [m for m in wanted if m in FEATUREWISE]:
+            featured = [(p.rows, FEATUREWISE[m](truth, p)) for p in predictions]
+            numerators[m], weights[m] = featurewise.combine(featured, n)
+            by_fold[m] = [featurewise.fold_score(tally) for _, tally in featured]
+        tested = np.zeros(n, dtype=bool)
+        for prediction in predictions:
+            tested[prediction.rows] = True
+        return [
+            Cell(
+                self.control,
+                reference,
+                scoring,
+                selection,
+                m,
+                self.seed,
+                tuple(sizes),
+                tuple(by_fold[m]),
+                float((weights[m][tested] > 0).mean()),
+                *self.bootstrap.ratio(numerators[m], weights[m]),
+            )
+            for m in wanted
+        ]
+
+
+def _ratio(tally: Tally) -> float:
+    weight = tally.weight.sum()
+    return float(tally.numerator.sum() / weight) if weight > 0 else float("nan")

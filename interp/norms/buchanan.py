@@ -1,0 +1,43 @@
+"""Buchanan, Valentine & Maxwell (2019): 4,436 cues of all word classes, features reduced to their roots."""
+
+import pandas as pd
+
+from interp import datasets
+from interp.norms import wordnet
+from interp.norms.normset import NormSet, settled_taxonomy
+
+FILE = "final words 2017.csv"
+
+
+def load() -> NormSet:
+    """The 4,436 x 3,981 matrix of `normalized_translated`, in per cent of the participants.
+
+    A (cue, root) pair with several rows takes their mean (PROTOCOL 2): rows repeat because several raw features
+    share a root, and differ where a cue comes from several sources.
+    """
+    rows = pd.read_csv(
+        datasets.read("buchanan", FILE),
+        dtype=str,
+        keep_default_na=False,
+        usecols=["cue", "translated", "normalized_translated", "pos_cue"],
+    )
+    rows["value"] = pd.to_numeric(rows["normalized_translated"])
+    pairs = rows.groupby(["cue", "translated"])["value"].mean()
+    matrix = pairs.unstack(fill_value=0.0)
+    concepts = tuple(matrix.index)
+    word_class = rows.groupby("cue")["pos_cue"].agg(lambda labels: labels.mode().iloc[0])
+    nouns = {cue for cue in concepts if word_class[cue] == "noun"}
+    supersense = wordnet.supersenses("buchanan")
+    return NormSet(
+        "buchanan",
+        concepts,
+        # Homonyms are written bat_animal; no cue has an underscore for another reason.
+        tuple(cue.split("_")[0] for cue in concepts),
+        tuple(matrix.columns),
+        matrix.to_numpy(dtype=float),
+        settled_taxonomy([supersense.get(cue, "") if cue in nouns else "" for cue in concepts]),
+        None,
+        "share of participants (%)",
+        datasets.DATASETS["buchanan"].citation,
+        datasets.DATASETS["buchanan"].licence,
+    )

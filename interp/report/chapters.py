@@ -1,0 +1,192 @@
+"""Executing a chapter: Jupytext reads its text, Papermill runs it, and what is left is the same bytes every time."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from interp.errors import InputError
+from interp.profile import Profile, project_root
+from interp.registry import unknown
+
+QUIET = {
+    "TQDM_DISABLE": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "PYTHONWARNINGS": "ignore:IProgress not found",
+}
+"""Progress bars become blocks of grey noise in a page; in a terminal they are shown."""
+
+
+def names() -> list[str]:
+    """Every chapter there is."""
+    return sorted(p.stem for p in (project_root() / "notebooks").glob("*.md"))
+
+
+def source(chapter: str) -> Path:
+    """The committed form of a chapter.
+
+    Raises
+    ------
+    InputError
+        For an unknown chapter.
+    """
+    path = project_root() / "notebooks" / f"{chapter}.md"
+    if not path.is_file():
+        raise InputError(unknown("chapter", chapter, names()))
+    return path
+
+
+def read(chapter: str) -> Any:
+    """The chapter as a notebook, without outputs."""
+    import jupytext
+
+    return jupytext.read(source(chapter))
+
+
+def parameters(chapter: str) -> dict[str, Any]:
+    """Names and defaults of a chapter's parameters: the assignments of literals in the cell tagged ``parameters``."""
+    import ast
+
+    for cell in read(chapter).cells:
+        if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", []):
+            found = {}
+            for node in ast.parse(cell.source).body:
+                if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                    found[node.targets[0].id] = ast.literal_eval(node.value)
+            return found
+    return {}
+
+
+def check(profile: Profile) -> None:
+    """Check that a profile's chapters and parameters exist and have the types of the defaults.
+
+    Raises
+    ------
+    InputError
+        Naming the chapter and the parameter.
+    """
+    all_parameters: dict[str, dict[str, Any]] = {}
+    for chapter, own in profile.chapters.items():
+        if chapter not in names():
+            raise InputError(f"profile {profile.name}: {unknown('chapter', chapter, names())}")
+        all_parameters[chapter] = parameters(chapter)
+        for key, value in (own or {}).items():
+            check_parameter(f"profile {profile.name}, chapter {chapter}", all_parameters[chapter], key, value)
+    together = {k: v for known in all_parameters.values() for k, v in known.items()}
+    for key, value in profile.parameters.items():
+        check_parameter(f"profile {profile.name}", together, key, value)
+
+
+def check_parameter(where: str, known: Mapping[str, Any], key: str, value: Any) -> None:
+    """Check one parameter against the defaults of a chapter."""
+    if key not in known:
+        raise InputError(f"{where}: {unknown('parameter', key, list(known))}")
+    default = known[key]
+    number = isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool)
+    if default is not None and value is not None and type(value) is not type(default) and not number:
+        raise InputError(
+            f"{where}: parameter {key} takes {type(default).__name__}, as in {default!r}, not {value!r}"
+        )
+
+
+def given(pairs: list[str]) -> dict[str, Any]:
+    """Parse ``key=value`` from a command line; values are YAML, so that numbers and lists are what they look like.
+
+    Raises
+    ------
+    InputError
+        For a pair without ``=``, or a value that is no YAML.
+    """
+    import yaml
+
+    found = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise InputError(f"parameter {pair!r}: write name=value")
+        try:
+            found[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise InputError(f"parameter {key}: {value!r} is no valid value") from None
+    return found
+
+
+def execute(chapter: str, values: Mapping[str, Any], out: Path) -> float:
+    """Run a chapter with parameters and write the executed notebook to `out`; gives the seconds it took.
+
+    Raises
+    ------
+    InputError
+        For an unknown or ill-typed parameter; for bad input that the chapter itself runs into; and where a cell fails,
+        with the place of the notebook as far as it got.
+    """
+    import nbformat
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    known = parameters(chapter)
+    for key, value in values.items():
+        check_parameter(f"chapter {chapter}", known, key, value)
+    root = project_root()
+    os.environ.update(QUIET)
+    os.environ.setdefault("INTERP_RESULTS", str(root / "results"))
+    # The kernel is a process of its own and must find this very package.
+    here = str(Path(__file__).resolve().parents[2])
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if here not in paths:
+        os.environ["PYTHONPATH"] = os.pathsep.join([here, *filter(None, paths)])
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as scratch:
+        inside, result = Path(scratch) / f"{chapter}.ipynb", Path(scratch) / "executed.ipynb"
+        nbformat.write(read(chapter), inside)
+        try:
+            papermill.execute_notebook(
+                str(inside),
+                str(result),
+                parameters=dict(values),
+                kernel_name="python3",
+                cwd=str(root),
+                progress_bar=sys.stderr.isatty(),
+                extra_arguments=["--IPKernelApp.log_level=40"],  # its notice about local sockets is no news here
+                log_output=False,
+            )
+        except PapermillExecutionError as error:
+            failed = root / "_build" / "failed" / f"{chapter}.ipynb"
+            failed.parent.mkdir(parents=True, exist_ok=True)
+            failed.write_bytes(result.read_bytes())
+            if error.ename == "InputError":
+                raise InputError(f"chapter {chapter}: {error.evalue}") from None
+            message = re.sub(r"\x1b\[[0-9;]*m", "", f"{error.ename}: {error.evalue}").splitlines()[0][:300]
+            raise InputError(
+                f"chapter {chapter} failed in cell {error.exec_count}: {message} (the notebook as far as it got: {failed})"
+            ) from None
+        notebook = canonical(nbformat.read(result, as_version=4))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f".{out.name}.{os.getpid()}")
+    nbformat.write(notebook, partial)
+    partial.replace(out)
+    return time.perf_counter() - started
+
+
+def canonical(notebook: Any) -> Any:
+    """Strip what differs between two runs or tells of this machine: time stamps, random ids, pairing, papermill's notes."""
+    keep = {"kernelspec", "language_info"}
+    notebook.metadata = {k: v for k, v in notebook.metadata.items() if k in keep}
+    notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata["language_info"] = {"name": "python"}
+    for i, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{i:03d}"
+        tags = cell.metadata.get("tags", [])
+        if "injected-parameters" in tags:
+            tags = ["remove-cell"]  # the provenance at the end of the page tells the parameters
+        cell.metadata = {"tags": tags} if tags else {}
+        for output in cell.get("outputs", []):
+            output.get("metadata", {}).pop("papermill", None)
+    return notebook

@@ -1,0 +1,66 @@
+"""The ladder: one rung a control, from floor to ceiling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from interp.report.style import GRID, INK, MARKERS, MUTED, PALETTE, SURFACE, WIDTH
+
+LABELS = {
+    "held-out": "held-out, raw",
+    "training": "training concepts, raw",
+    "of-upper-bound": "share of its own upper bound",
+    "calibrated": "calibrated (0 = floor, 1 = upper bound)",
+    "calibrated-oracle": "calibrated on the oracle",
+}
+
+
+def ladder(
+    summaries: Mapping[str, pd.DataFrame],
+    *,
+    metric: str,
+    controls: Sequence[str],
+    scorings: Sequence[str] = ("calibrated", "of-upper-bound", "training"),
+    selection: str = "argmin",
+) -> Figure:
+    """Score of each control, one rung a control, one column a norm set, one colour and marker a scoring.
+
+    Parameters
+    ----------
+    summaries
+        By norm set: a table with control, scoring, selection, metric, estimate, low, high (`Scores.summary`).
+    controls
+        Rungs, from top to bottom.
+    """
+    figure, axes = plt.subplots(
+        1, len(summaries), figsize=(WIDTH, 0.36 * len(controls) + 1.6), sharey=True, squeeze=False
+    )
+    offsets = np.linspace(-0.22, 0.22, len(scorings)) if len(scorings) > 1 else [0.0]
+    for axis, (name, summary) in zip(axes[0], summaries.items()):
+        mine = summary[(summary["metric"] == metric) & (summary["selection"] == selection)]
+        for edge in (0, 1):
+            axis.axvline(edge, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+        for scoring, offset, colour, marker in zip(scorings, offsets, PALETTE, MARKERS):
+            rows = mine[mine["scoring"] == scoring].set_index("control").reindex(controls)
+            y = np.arange(len(controls)) + offset
+            axis.hlines(y, rows["low"], rows["high"], color=colour, linewidth=1.6, zorder=2)
+            axis.plot(
+                rows["estimate"], y, marker, color=colour, markeredgecolor=SURFACE, markeredgewidth=0.6, zorder=3,
+                label=LABELS[scoring],
+            )  # fmt: skip
+        axis.set_title(name)
+        axis.set_xlabel(f"{metric}, by scoring")
+        axis.grid(axis="y", color=GRID, linewidth=0.6)
+        axis.tick_params(axis="y", length=0)
+        axis.spines["left"].set_visible(False)
+    first = axes[0, 0]
+    first.set_yticks(range(len(controls)), controls)
+    first.invert_yaxis()
+    handles, labels = first.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(scorings), labelcolor=INK)
+    return figure

@@ -1,0 +1,119 @@
+"""What a chapter calls: begin, show, glue, end."""
+
+from __future__ import annotations
+
+import html
+import numbers
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from interp.report import style, svg
+from interp.report.provenance import provenance
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_started = time.perf_counter()
+
+
+def begin() -> None:
+    """Set the page up: the figures' style, and the clock."""
+    global _started
+    _started = time.perf_counter()
+    style.apply()
+
+
+def glue(**values: Any) -> None:
+    """Name numbers and words for the prose: ``{glue:text}`name:.2f```.
+
+    numpy scalars become plain Python ones, because their name would be printed with them.
+    """
+    from myst_nb import glue as put
+
+    for name, value in values.items():
+        if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+            value = int(value)
+        elif isinstance(value, numbers.Real) and not isinstance(value, bool):
+            value = float(value)
+        put(name, value, display=False)
+
+
+def show_figure(figure: Figure, key: str, *, alt: str, caption: str) -> None:
+    """Show a figure inside the page.
+
+    Parameters
+    ----------
+    key
+        The figure's anchor, unique on the page (``#fig-KEY``).
+    alt
+        What it shows, for a reader who cannot see it: the finding, not "a bar chart".
+    caption
+        What one sees, then how to read it. Plain text.
+    """
+    import matplotlib.pyplot as plt
+    from IPython.display import HTML, display
+
+    drawn = svg.inline(figure, key, alt)
+    plt.close(figure)
+    display(
+        HTML(
+            f'<figure class="interp-figure" id="fig-{key}">{drawn}'
+            f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+        )
+    )
+
+
+def show_table(
+    table: pd.DataFrame, key: str, *, caption: str, formats: Mapping[str, str | Callable[[Any], str]] | None = None
+) -> None:
+    """Show a table with a caption; wide ones scroll inside their own frame.
+
+    Parameters
+    ----------
+    formats
+        By column: a format specification (``".2f"``) or a function. What is missing shows as an en dash.
+    """
+    from IPython.display import HTML, display
+
+    display(HTML(table_html(table, key, caption=caption, formats=formats)))
+
+
+def table_html(
+    table: pd.DataFrame, key: str, *, caption: str, formats: Mapping[str, str | Callable[[Any], str]] | None = None
+) -> str:
+    """The HTML of `show_table`. Every cell is escaped."""
+    formats = formats or {}
+
+    def cell(column: str, value: Any) -> str:
+        if value is None or (isinstance(value, float) and value != value):
+            return "–"
+        form = formats.get(column)
+        return html.escape(form(value) if callable(form) else format(value, form or ""))
+
+    numeric = {c for c in table.columns if pd.api.types.is_numeric_dtype(table[c])}
+    head = "".join(
+        f'<th scope="col"{" class=num" if c in numeric else ""}>{html.escape(str(c))}</th>' for c in table.columns
+    )
+    body = ""
+    for row in table.itertuples(index=False):
+        first, *rest = (
+            (f' class="num"' if c in numeric else "", cell(c, v)) for c, v in zip(table.columns, row, strict=True)
+        )
+        body += f'<tr><th scope="row">{first[1]}</th>' + "".join(f"<td{k}>{v}</td>" for k, v in rest) + "</tr>"
+    return (
+        f'<div class="interp-table" id="tab-{key}" tabindex="0" role="region" aria-label="{html.escape(caption, quote=True)}">'
+        f"<table><caption>{html.escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def end(**parameters: Any) -> None:
+    """The provenance of the page: parameters, subjects, data, versions, stored results, and the time it took."""
+    from IPython.display import HTML, display
+
+    seconds = time.perf_counter() - _started
+    content, summary = provenance(parameters, seconds)
+    glue(**summary)
+    display(HTML(content))

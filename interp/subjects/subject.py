@@ -1,0 +1,255 @@
+"""A subject: a model with its tokenizer, watched through one set of site names whatever its family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from interp.errors import InputError
+from interp.subjects.anatomy import Anatomy, anatomy_of, part
+from interp.subjects.capture import Trace, captured, site_names
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tokenised texts, on the subject's device."""
+
+    ids: Int[Tensor, "text position"]
+    mask: Int[Tensor, "text position"]
+    """1 for tokens, 0 for padding (which is always at the end)."""
+    special: Bool[Tensor, "text position"]
+    """[CLS], [SEP], beginning of text; padding, too."""
+    index: tuple[int, ...]
+    """Which of the texts given these are."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A transformer under study. Made by `interp.subjects.load`; never in training mode, never with gradients kept."""
+
+    name: str
+    identity: str
+    """What exactly was loaded (revision or checksum, twin, seed): part of every stored result's address."""
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    lower_case: bool = False
+
+    @property
+    def anatomy(self) -> Anatomy:
+        """Where the model's parts lie."""
+        return anatomy_of(self.model.config.model_type)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model lies."""
+        return self.model.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The numbers it computes with."""
+        return self.model.dtype
+
+    @property
+    def causal(self) -> bool:
+        """Whether a position sees only earlier ones."""
+        return self.anatomy.causal
+
+    @property
+    def n_layers(self) -> int:
+        """Number of blocks."""
+        return len(self.blocks)
+
+    @property
+    def n_heads(self) -> int:
+        """Attention heads per block."""
+        return int(self.model.config.num_attention_heads)
+
+    @property
+    def width(self) -> int:
+        """Size of the residual stream."""
+        return int(self.model.config.hidden_size)
+
+    @property
+    def longest(self) -> int:
+        """How many tokens a text may have, special ones included."""
+        return int(getattr(self.model.config, "max_position_embeddings", 10**9))
+
+    @property
+    def blocks(self) -> list[nn.Module]:
+        """The transformer blocks, in order."""
+        return list(part(self.model, self.anatomy.blocks).children())
+
+    @property
+    def sites(self) -> list[str]:
+        """Names that `capture` knows."""
+        return site_names(self.n_layers)
+
+    @cached_property
+    def embeddings(self) -> Float[Tensor, "token width"]:
+        """The token-embedding table."""
+        return part(self.model, self.anatomy.embedding).weight.detach()  # type: ignore[union-attr, return-value]
+
+    def encode(self, texts: Sequence[str]) -> Batch:
+        """Tokenise with the model's own special tokens, padded at the end.
+
+        Raises
+        ------
+        InputError
+            For a text without tokens, or longer than the model's positions.
+        """
+        if not texts:
+            raise InputError("no text to encode")
+        rows = [self._row(text) for text in texts]
+        return self._batch(rows, tuple(range(len(rows))))
+
+    def batches(self, texts: Sequence[str], size: int = 32) -> Iterator[Batch]:
+        """Texts in batches of one length each, so that nothing is ever padded; `Batch.index` says which they are."""
+        rows = [self._row(text) for text in texts]
+        by_length: dict[int, list[int]] = {}
+        for i, (ids, _) in enumerate(rows):
+            by_length.setdefault(len(ids), []).append(i)
+        for length in sorted(by_length):
+            members = by_length[length]
+            for start in range(0, len(members), size):
+                index = tuple(members[start : start + size])
+                yield self._batch([rows[i] for i in index], index)
+
+    def _row(self, text: str) -> tuple[list[int], list[int]]:
+        coded = self.tokenizer(text, return_special_tokens_mask=True, verbose=False)
+        ids, special = coded["input_ids"], coded["special_tokens_mask"]
+        if all(special):
+            raise InputError(f"text {text!r} has no tokens")
+        if len(ids) > self.longest:
+            raise InputError(
+                f"a text has {len(ids)} tokens, and {self.name} takes {self.longest} at most: {text[:40]!r}..."
+            )
+        return list(ids), list(special)
+
+    def _batch(self, rows: Sequence[tuple[list[int], list[int]]], index: tuple[int, ...]) -> Batch:
+        longest = max(len(ids) for ids, _ in rows)
+        pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else 0
+        ids = torch.full((len(rows), longest), pad, dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        special = torch.ones_like(ids, dtype=torch.bool)
+        for i, (tokens, flags) in enumerate(rows):
+            ids[i, : len(tokens)] = torch.tensor(tokens)
+            mask[i, : len(tokens)] = 1
+            special[i, : len(tokens)] = torch.tensor(flags, dtype=torch.bool)
+        return Batch(ids.to(self.device), mask.to(self.device), special.to(self.device), index)
+
+    def tokens(self, batch: Batch, row: int = 0) -> list[str]:
+        """The tokens of one text, as the tokenizer spells them, without padding."""
+        count = int(batch.mask[row].sum())
+        return list(self.tokenizer.convert_ids_to_tokens(batch.ids[row, :count].tolist()))
+
+    def __call__(self, batch: Batch, **kwargs: Any) -> Any:
+        """Run the model (without gradients, unless the caller enabled them)."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and kwargs.pop("gradients", False)):
+            return self.model(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False, **kwargs)
+
+    def capture(self, sites: Sequence[str], *, detach: bool = True) -> AbstractContextManager[Trace]:
+        """Capture activations by site name or pattern (``blocks.*.attn.weights``) during the with-block.
+
+        Raises
+        ------
+        InputError
+            For a pattern that matches no site.
+        """
+        return captured(self.model, self.anatomy, sites, detach=detach)
+
+    def pieces(self, lemma: str) -> tuple[int, ...]:
+        """Sub-word ids of a lemma as it would stand inside a text, without special tokens.
+
+        Byte-level vocabularies spell the blank before a word into its first piece, so they get the blank, too.
+
+        Raises
+        ------
+        InputError
+            If the lemma is empty or the vocabulary cannot spell it.
+        """
+        text = f" {lemma}" if self._blank_first else lemma
+        ids = tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        if not ids:
+            raise InputError(f"lemma {lemma!r} has no tokens in {self.name}")
+        if self.tokenizer.unk_token_id is not None and self.tokenizer.unk_token_id in ids:
+            raise InputError(f"lemma {lemma!r} has pieces that the vocabulary of {self.name} does not know")
+        return ids
+
+    @cached_property
+    def _blank_first(self) -> bool:
+        return self.tokenizer("a b", add_special_tokens=False)["input_ids"] != (
+            self.tokenizer("a", add_special_tokens=False)["input_ids"]
+            + self.tokenizer("b", add_special_tokens=False)["input_ids"]
+        )
+
+    def lemma_vectors(
+        self, lemmas: Sequence[str], site: str = "wordpiece", *, batch_size: int = 64
+    ) -> Float[np.ndarray, "lemma width"]:
+        """One vector per lemma, float64, the mean over its sub-words (PROTOCOL 3).
+
+        Parameters
+        ----------
+        site
+            ``"wordpiece"``: rows of the token-embedding table, nothing run. ``"layer:L"``: the hidden state after
+            block L (0: the embedding output) of the lemma between the model's special tokens.
+
+        Raises
+        ------
+        InputError
+            For an unknown site, a layer the model does not have, or a lemma the vocabulary cannot spell.
+        """
+        words = list(dict.fromkeys(lemmas))
+        pieces = [self.pieces(word) for word in words]
+        if site == "wordpiece":
+            vectors = torch.stack([self.embeddings[list(ids)].double().mean(dim=0) for ids in pieces])
+        else:
+            vectors = self._hidden(pieces, self._site_of_layer(site), batch_size)
+        row = {word: i for i, word in enumerate(words)}
+        return vectors.cpu().numpy()[[row[lemma] for lemma in lemmas]]
+
+    def _site_of_layer(self, site: str) -> str:
+        layer = site.removeprefix("layer:")
+        if layer == site or not layer.isdigit():
+            raise InputError(f"unknown embedding {site!r}: 'wordpiece' or 'layer:L' with L = 0..{self.n_layers}")
+        if int(layer) > self.n_layers:
+            raise InputError(f"embedding {site!r}: {self.name} has layers 0..{self.n_layers}")
+        return "embed" if int(layer) == 0 else f"blocks.{int(layer) - 1}.resid_post"
+
+    def _hidden(self, pieces: Sequence[tuple[int, ...]], site: str, batch_size: int) -> Float[Tensor, "word width"]:
+        """Mean hidden state over the sub-words, in batches of one length."""
+        vectors = torch.empty(len(pieces), self.width, dtype=torch.float64)
+        lengths = np.array([len(ids) for ids in pieces])
+        front, back = self._special_frame
+        for length in np.unique(lengths):
+            members = np.flatnonzero(lengths == length)
+            for start in range(0, len(members), batch_size):
+                mine = members[start : start + batch_size]
+                rows = [([*front, *pieces[i], *back], [1] * len(front) + [0] * length + [1] * len(back)) for i in mine]
+                with self.capture([site]) as trace:
+                    self(self._batch(rows, tuple(mine)))
+                inner = trace[site][:, len(front) : len(front) + length].double().mean(dim=1)
+                vectors[mine] = inner.cpu()
+        return vectors
+
+    @cached_property
+    def _special_frame(self) -> tuple[list[int], list[int]]:
+        """Special tokens that the tokenizer puts before and after a text."""
+        coded = self.tokenizer("a", return_special_tokens_mask=True)
+        flags = coded["special_tokens_mask"]
+        first = flags.index(0)
+        last = len(flags) - 1 - flags[::-1].index(0)
+        return list(coded["input_ids"][:first]), list(coded["input_ids"][last + 1 :])

@@ -1,0 +1,73 @@
+"""`make book`: run the Snakefile, tell what happens, and say at the end where the book lies."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+
+def command(profile: str, cores: int, given: list[str]) -> list[str]:
+    """The Snakemake call."""
+    config = [f"profile={profile}"] + ([f"set={given!r}"] if given else [])
+    triggers = ["--rerun-triggers", "mtime", "params", "input"]
+    return [
+        *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(ROOT)),
+        *("--cores", str(cores), "--nolock", "--rerun-incomplete", "--keep-going", "--quiet", "all"),
+        *triggers,
+        *("--config", *config),
+    ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--profile", default="embedded")
+    parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--set", action="append", default=[], dest="given", metavar="NAME=VALUE")
+    options = parser.parse_args()
+
+    from interp import profile
+    from interp.errors import InputError
+    from interp.report import chapters
+
+    try:  # say what is wrong in one line before Snakemake wraps it into many
+        loaded = profile.load(options.profile)
+        chapters.check(loaded)
+        known = {key for name in chapters.names() for key in chapters.parameters(name)}
+        for key in chapters.given(options.given):
+            chapters.check_parameter("make book", dict.fromkeys(sorted(known)), key, None)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    started = time.perf_counter()
+    print(f"profile {loaded.name}: {loaded.description}", flush=True)
+    index = ROOT / "_build" / "html" / "index.html"
+    before = index.stat().st_mtime_ns if index.exists() else None
+    code, refused = run(command(options.profile, options.cores, options.given))
+    if code:
+        print("the book was not built; what was finished is kept, and `make book` goes on from there", file=sys.stderr)
+        return 2 if refused else code
+    if index.stat().st_mtime_ns == before:
+        print("nothing to do: the book is up to date")
+    print(f"the book: {index} (make serve shows it), {time.perf_counter() - started:.0f} s")
+    return 0
+
+
+def run(call: list[str]) -> tuple[int, bool]:
+    """Run a command and pass its lines on; its exit code, and whether it refused an input (`error: ...`)."""
+    refused = False
+    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            refused |= line.startswith("error: ")
+            print(line, end="", flush=True)
+        return process.wait(), refused
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""Chapters in their one committed form: MyST Markdown as Jupytext writes it, no outputs, no pairing metadata."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import jupytext
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def canonical(text: str) -> str:
+    """The text as Jupytext writes it, with nothing in its header but the kernel."""
+    notebook = jupytext.reads(text, fmt="md:myst")
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "jupytext": {"text_representation": {"extension": ".md", "format_name": "myst"}},
+    }
+    written = jupytext.writes(notebook, fmt="md:myst")
+    return "\n".join(line for line in written.splitlines() if "jupytext_version" not in line) + "\n"
+
+
+def main() -> int:
+    check = "--check" in sys.argv[1:]
+    wrong = []
+    for path in sorted((ROOT / "notebooks").glob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        if canonical(text) != text:
+            wrong.append(path.name)
+            if not check:
+                path.write_text(canonical(text), encoding="utf-8")
+    if wrong and check:
+        print(f"not in canonical form: {', '.join(wrong)} (make format)")
+    return int(bool(wrong) and check)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""Build the book strictly: any warning of Sphinx is an error."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main() -> int:
+    started = time.perf_counter()
+    print("book: building the pages", flush=True)
+    call = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", "-W", "-n", "--keep-going", "-q", "--all", str(ROOT)]
+    done = subprocess.run(call, capture_output=True, text=True, cwd=ROOT)
+    if done.returncode:
+        print(done.stdout[-3000:], done.stderr[-6000:], sep="\n")
+        print("error: the book's pages have warnings (above)", flush=True)
+        return done.returncode
+    print(f"book: pages built in {time.perf_counter() - started:.1f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

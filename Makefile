@@ -38,7 +38,7 @@ else
 	  || $(PIP) install --quiet torch==$(TORCH_VERSION)
 endif
 	@$(PIP) install --quiet --no-deps --requirement requirements.lock
-	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable . 2>/dev/null || $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
 book: $(STAMP)  ## execute the chapters and build the book (PROFILE=embedded by default)

@@ -25,13 +25,15 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
-SubjectName = Annotated[str, typer.Option("--subject", help="A short name, org/name@COMMIT, or a folder; :random, :permuted.")]
+SubjectName = Annotated[
+    str, typer.Option("--subject", help="A short name, org/name@COMMIT, or a folder; :random, :permuted.")
+]
 Device = Annotated[str, typer.Option(help="Where torch computes: cpu, cuda, mps.")]
 Dtype = Annotated[str, typer.Option(help="Numbers the subject computes with: float32, bfloat16, float64.")]
 
 
 # typer carries its own copy of click and does not export the base class of usage errors.
-_UsageProblem = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+_UsageProblem: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 
 def main() -> None:
@@ -41,7 +43,7 @@ def main() -> None:
     except InputError as error:
         _fail(str(error))
     except _UsageProblem as error:
-        _fail(error.format_message())  # type: ignore[attr-defined]
+        _fail(error.format_message())
     except (typer.Abort, KeyboardInterrupt):
         print("interrupted: what was finished is kept, and the same command goes on from there", file=sys.stderr)
         sys.exit(130)
@@ -89,7 +91,9 @@ def _cell(value: Any) -> str:
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of a table as plain dictionaries, NaN as None."""
-    return [{k: None if isinstance(v, float) and v != v else v for k, v in row.items()} for row in table.to_dict("records")]
+    return [
+        {k: None if isinstance(v, float) and v != v else v for k, v in row.items()} for row in table.to_dict("records")
+    ]
 
 
 @app.callback(invoke_without_command=True)
@@ -204,7 +208,10 @@ def list_subjects(as_json: Json = False) -> None:
     from interp.subjects.catalogue import SUBJECTS
 
     _print(
-        [{"name": n, "repository": s.repository, "revision": s.revision[:10], "what": s.note} for n, s in SUBJECTS.items()],
+        [
+            {"name": n, "repository": s.repository, "revision": s.revision[:10], "what": s.note}
+            for n, s in SUBJECTS.items()
+        ],
         as_json,
     )
 
@@ -233,6 +240,21 @@ def methods(as_json: Json = False) -> None:
     _print([{"method": n, "definition": m.definition, "source": m.source} for n, m in METHODS.items()], as_json)
 
 
+@app.command()
+def claims(
+    claim: Annotated[str | None, typer.Argument(help="One claim, for example P2.")] = None,
+    as_json: Json = False,
+) -> None:
+    """The paper's claims and the readings they are judged by."""
+    from interp.claims import readings
+
+    rows = [
+        {"claim": r.claim, "reading": r.id, "statement": r.statement, "rule": r.rule, "chapter": r.chapter}
+        for r in readings(claim)
+    ]
+    _print(rows, as_json)
+
+
 @app.command("corpora")
 def list_corpora(as_json: Json = False) -> None:
     """The corpora of sentences, and whether their files are here."""
@@ -259,7 +281,12 @@ def fetch(
     if list_them or name is None:
         _print(
             [
-                {"name": n, "here": "yes" if datasets.available(n) else "no", "what": d.title, "licence": d.licence}
+                {
+                    "name": n,
+                    "here": "yes" if datasets.available(n) else "no",
+                    "what": d.title,
+                    "licence": d.licence,
+                }
                 for n, d in datasets.DATASETS.items()
             ],
             as_json,

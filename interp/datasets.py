@@ -245,7 +245,9 @@ def _download(dataset: str, file: File) -> bytes:
         got = pooch.retrieve(file.url, known_hash=None, path=scratch, progressbar=True)
     except (requests.RequestException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0][:120] or type(error).__name__
-        raise InputError(f"cannot download {file.name} from {file.url}: {reason}; try again, or set INTERP_DATA") from None
+        raise InputError(
+            f"cannot download {file.name} from {file.url}: {reason}; try again, or set INTERP_DATA"
+        ) from None
     try:
         if file.member is None:
             return Path(got).read_bytes()

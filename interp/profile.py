@@ -37,7 +37,11 @@ class Profile(BaseModel):
         """
         known = set(known)
         common = {k: v for k, v in self.parameters.items() if k in known}
-        return {**common, **(self.chapters.get(chapter) or {}), **{k: v for k, v in (given or {}).items() if k in known}}
+        return {
+            **common,
+            **(self.chapters.get(chapter) or {}),
+            **{k: v for k, v in (given or {}).items() if k in known},
+        }
 
 
 def project_root() -> Path:

@@ -17,6 +17,7 @@ import os
 import platform
 import shutil
 import time
+import uuid
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -105,7 +106,10 @@ def study(
                 "seconds": round(time.perf_counter() - started, 3),
                 "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
                 "volatile": {k: bound.arguments[k] for k in volatile if k in bound.arguments},
-                "versions": {"python": platform.python_version(), **{p: metadata.version(p) for p in RECORDED}},
+                "versions": {
+                    "python": platform.python_version(),
+                    **{p: metadata.version(p) for p in RECORDED},
+                },
             }
             _write(folder, tables, meta)
             used.append(Used(name, digest, False, meta["seconds"], meta))
@@ -140,9 +144,9 @@ def _read(folder: Path) -> tuple[Tables, dict[str, Any]] | None:
 
 
 def _write(folder: Path, tables: Tables, meta: dict[str, Any]) -> None:
-    partial = folder.with_name(f".partial-{folder.name}-{os.getpid()}")
+    partial = folder.with_name(f".partial-{folder.name}-{uuid.uuid4().hex[:8]}")
     try:
-        partial.mkdir(parents=True, exist_ok=True)
+        partial.mkdir(parents=True)
         for name, table in tables.items():
             table.to_parquet(partial / f"{name}.parquet", index=False)
         files = {f"{name}.parquet": _sha256(partial / f"{name}.parquet") for name in tables}

@@ -17,7 +17,15 @@ def command(profile: str, cores: int, given: list[str]) -> list[str]:
     config = [f"profile={profile}"] + ([f"set={given!r}"] if given else [])
     triggers = ["--rerun-triggers", "mtime", "params", "input"]
     return [
-        *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(ROOT)),
+        *(
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--snakefile",
+            str(ROOT / "Snakefile"),
+            "--directory",
+            str(ROOT),
+        ),
         *("--cores", str(cores), "--nolock", "--rerun-incomplete", "--keep-going", "--quiet", "all"),
         *triggers,
         *("--config", *config),
@@ -50,7 +58,10 @@ def main() -> int:
     before = index.stat().st_mtime_ns if index.exists() else None
     code, refused = run(command(options.profile, options.cores, options.given))
     if code:
-        print("the book was not built; what was finished is kept, and `make book` goes on from there", file=sys.stderr)
+        print(
+            "the book was not built; what was finished is kept, and `make book` goes on from there",
+            file=sys.stderr,
+        )
         return 2 if refused else code
     if index.stat().st_mtime_ns == before:
         print("nothing to do: the book is up to date")

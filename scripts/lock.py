@@ -26,7 +26,10 @@ def resolved() -> list[str]:
         quiet = ["--quiet", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
         quiet += ["--no-emit-trusted-host", "--strip-extras", "--allow-unsafe"]
         extras = ["--extra", "book", "--extra", "dev", "--constraint", str(held), "--output-file", str(out)]
-        subprocess.run([sys.executable, "-m", "piptools", "compile", *quiet, *extras, str(ROOT / "pyproject.toml")], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "piptools", "compile", *quiet, *extras, str(ROOT / "pyproject.toml")],
+            check=True,
+        )
         lines = [line.strip() for line in out.read_text().splitlines() if "==" in line]
     return [re.sub(r"\+\w+$", "", line) for line in lines]
 

@@ -13,7 +13,18 @@ ROOT = Path(__file__).resolve().parents[1]
 def main() -> int:
     started = time.perf_counter()
     print("book: building the pages", flush=True)
-    call = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", "-W", "-n", "--keep-going", "-q", "--all", str(ROOT)]
+    call = [
+        sys.executable,
+        "-c",
+        "from jupyter_book.cli.main import main; main()",
+        "build",
+        "-W",
+        "-n",
+        "--keep-going",
+        "-q",
+        "--all",
+        str(ROOT),
+    ]
     done = subprocess.run(call, capture_output=True, text=True, cwd=ROOT)
     if done.returncode:
         print(done.stdout[-3000:], done.stderr[-6000:], sep="\n")

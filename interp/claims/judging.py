@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from interp.claims.readings import Reading, readings
 from interp.claims.rules import RULES, Sample, Verdict
 from interp.inference.scores import Scores
 
-Evidence = Scores | pd.DataFrame
+Evidence: TypeAlias = Scores | pd.DataFrame
 """Cross-validated scores of controls, or a pooled table of mixing by layer."""
 
 
@@ -39,9 +40,7 @@ def _sample(reading: Reading, evidence: Evidence) -> Sample:
     return _at_depth(evidence, wanted["method"], wanted["quantity"], wanted["depth"])
 
 
-def _scored(
-    scores: Scores, control: str, metric: str, scoring: str, selection: str
-) -> tuple[float, np.ndarray]:
+def _scored(scores: Scores, control: str, metric: str, scoring: str, selection: str) -> tuple[float, np.ndarray]:
     if control not in set(scores.cells["control"]) and control not in scores.skipped:
         return float("nan"), np.full(scores.replicates.shape[1], np.nan)
     return scores.sample(control, metric, scoring, selection)

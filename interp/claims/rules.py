@@ -28,9 +28,9 @@ class Sample:
     """An estimate, its bootstrap replicates, and what it is compared with on the same resamples."""
 
     estimate: float
-    replicates: Float[np.ndarray, "resample"]
+    replicates: Float[np.ndarray, resample]
     reference: float = float("nan")
-    references: Float[np.ndarray, "resample"] | None = None
+    references: Float[np.ndarray, resample] | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def nearly_the_same(sample: Sample) -> Verdict:
     gap = sample.estimate - sample.reference
     retained = sample.estimate / sample.reference if sample.reference else float("nan")
     note = f"share retained {retained:z.2f}"
-    if -SAME < low and high < SAME:
+    if low > -SAME and high < SAME:
         return Verdict("holds", gap, low, high, 0.90, note)
     if high < -SAME:
         top = _limits(sample.replicates, 0.95)[1]
@@ -80,13 +80,13 @@ def nearly_the_same(sample: Sample) -> Verdict:
 
 @RULES.register("collapses-to-the-floor")
 def collapses_to_the_floor(sample: Sample) -> Verdict:
-    """Holds if the upper end of the 95 % interval of the calibrated score is below 0.10; fails if the lower is above."""
+    """Holds if the 95 % interval of the calibrated score lies below 0.10, fails if above."""
     return _against(sample, COLLAPSED, below=True)
 
 
 @RULES.register("close-to-the-ceiling")
 def close_to_the_ceiling(sample: Sample) -> Verdict:
-    """A calibrated score: holds if its 95 % interval lies above 0.90, fails if below 0.50, partly if between the two."""
+    """Holds if the 95 % interval of the calibrated score lies above 0.90, fails if below 0.50, partly if between."""
     if not np.isfinite(sample.estimate):
         return _not_run("no calibrated score here")
     low, high = _limits(sample.replicates, 0.95)

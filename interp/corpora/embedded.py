@@ -17,7 +17,12 @@ LICENCE = "CC0 1.0"
 def table(name: str) -> pd.DataFrame:
     """One of the package's tables of sentences, every cell a string."""
     return pd.read_csv(
-        FOLDER / f"{name}.tsv", sep="\t", dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE, encoding="utf-8"
+        FOLDER / f"{name}.tsv",
+        sep="\t",
+        dtype=str,
+        keep_default_na=False,
+        quoting=csv.QUOTE_NONE,
+        encoding="utf-8",
     )
 
 

@@ -12,7 +12,6 @@ from tqdm import tqdm
 from interp.controls import CONTROLS, Control, NotApplicable, Problem
 from interp.errors import InputError
 from interp.inference import featurewise, pls
-from interp.resampling import Bootstrap
 from interp.inference.folds import Split, grouped_folds
 from interp.inference.latent import RULES, choose
 from interp.inference.metrics import (
@@ -26,22 +25,23 @@ from interp.inference.metrics import (
 )
 from interp.inference.scores import Cell, Scores
 from interp.registry import Registry
+from interp.resampling import Bootstrap
 from interp.seeding import generator
 
 
 class Path(Protocol):
     """A fitted mapping that can predict with every latent size it knows."""
 
-    y_mean: Float[np.ndarray, "feature"]
+    y_mean: Float[np.ndarray, feature]
 
     @property
     def sizes(self) -> np.ndarray: ...
 
-    def predict(self, X: Float[np.ndarray, "concept width"], size: int) -> Float[np.ndarray, "concept feature"]: ...
+    def predict(self, X: np.ndarray, size: int) -> np.ndarray:
+        """(concept, width) -> (concept, feature)."""
 
-    def squared_errors(
-        self, X: Float[np.ndarray, "concept width"], Y: Float[np.ndarray, "concept feature"]
-    ) -> Float[np.ndarray, "concept size"]: ...
+    def squared_errors(self, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
+        """Mean squared error per concept and size: (concept, size)."""
 
 
 class FitFolds(Protocol):
@@ -57,7 +57,11 @@ MAPPINGS: Registry[FitFolds] = Registry("mapping", "interp score --help")
 
 @MAPPINGS.register("plsr")
 def _plsr(
-    problem: Problem, splits: Sequence[Split], largest: int | None, seed: int, device: str  # noqa: ARG001
+    problem: Problem,
+    splits: Sequence[Split],
+    largest: int | None,
+    seed: int,  # noqa: ARG001  (nothing is drawn)
+    device: str,
 ) -> Sequence[Path]:
     return pls.fit_folds(problem.X, problem.Y, [split.train for split in splits], largest, device=device)
 
@@ -136,9 +140,7 @@ def crossvalidate(
     wanted = [CONTROLS[name] for name in controls]
     seeds = list(seeds)
     chosen_metrics = list(METRICS) if metrics is None else [METRICS[name].name for name in metrics]
-    for selection in selections:
-        if not selection.lstrip("-").isdigit():
-            RULES[selection]
+    largest = _largest(selections, largest)
     fit = MAPPINGS[mapping]
     bootstrap = Bootstrap(problem.lemmas, resamples)
     runs, skipped = [], {}
@@ -160,6 +162,22 @@ def crossvalidate(
                     runs.append(run)
                 bar.update()
     return Scores.pooled([cell for run in runs for cell in run.cells], skipped, bootstrap.size)
+
+
+def _largest(selections: Sequence[str], largest: int | None) -> int | None:
+    """Check the selections before anything is fitted; a number above the default largest size raises that size."""
+    numbers = [int(s) for s in selections if s.lstrip("-").isdigit()]
+    for rule in selections:
+        if not rule.lstrip("-").isdigit():
+            RULES[rule]
+    if min(numbers, default=0) < 0:
+        raise InputError(f"latent size {min(numbers)} is not possible: 0 (the training mean) is the smallest")
+    asked = max(numbers, default=0)
+    if largest is None:
+        return asked if asked > pls.MOST_COMPONENTS else None
+    if asked > largest:
+        raise InputError(f"latent size {asked} is larger than the largest one to be fitted ({largest})")
+    return largest
 
 
 def _problem(X: np.ndarray, norms: Norms, pieces: Sequence[Sequence[int]] | None) -> Problem:
@@ -191,9 +209,7 @@ class _Run:
         self.metrics, self.selections, self.bootstrap = metrics, selections, bootstrap
         self.cells: list[Cell] = []
 
-    def score(
-        self, control: Control, problem: Problem, fit: FitFolds, largest: int | None, device: str
-    ) -> None:
+    def score(self, control: Control, problem: Problem, fit: FitFolds, largest: int | None, device: str) -> None:
         """The control itself, held-out and on training concepts."""
         truth = Truth(problem.Y, problem.taxonomy)
         if control.predictor == "mapping":
@@ -211,9 +227,7 @@ class _Run:
         self.cells += self._fixed("oracle", "truth", truth)
         self.cells += self._mapped("ceiling", truth, ceiling.X, paths)
 
-    def _fixed(
-        self, reference: str, predictor: str, truth: Truth, *, training: bool = False
-    ) -> list[Cell]:
+    def _fixed(self, reference: str, predictor: str, truth: Truth, *, training: bool = False) -> list[Cell]:
         """Score a predictor that is not fitted: the training mean, or the truth."""
 
         def predict(rows: np.ndarray, mean: np.ndarray) -> np.ndarray:
@@ -250,10 +264,7 @@ class _Run:
             rng = generator(self.seed, "training subset")
             yield (
                 "training",
-                [
-                    np.sort(rng.choice(s.train, size=min(len(s.test), len(s.train)), replace=False))
-                    for s in self.splits
-                ],
+                [np.sort(rng.choice(s.train, size=min(len(s.test), len(s.train)), replace=False)) for s in self.splits],
             )
 
     def _cells(

@@ -39,7 +39,7 @@ class FeatureTally:
     def influence(self, sums: tuple[np.ndarray, ...], score: np.ndarray) -> Float[np.ndarray, "test scored"]:
         """Derivative of each feature's score by the weight of each concept."""
         if self.kind == "auc":
-            (concordant, pairs), (mine, my_pairs) = sums, self.parts
+            (_, pairs), (mine, my_pairs) = sums, self.parts
             # Sums run over both concepts of a pair, so they are twice the number of pairs.
             return np.divide(2 * (mine - score * my_pairs), pairs, out=np.zeros_like(mine), where=pairs > 0)
         (_, predicted, true), (product, mine, theirs) = sums, self.parts
@@ -50,9 +50,7 @@ class FeatureTally:
         return first - score / 2 * relative
 
 
-def auc_tally(
-    predicted: Float[np.ndarray, "test scored"], carries: Bool[np.ndarray, "test scored"]
-) -> FeatureTally:
+def auc_tally(predicted: Float[np.ndarray, "test scored"], carries: Bool[np.ndarray, "test scored"]) -> FeatureTally:
     """Concordant pairs (carrier predicted above non-carrier; a tie is half) and pairs, by concept and feature."""
     n, m = predicted.shape
     concordant, pairs = np.zeros((n, m)), np.zeros((n, m))
@@ -78,7 +76,7 @@ def rho_tally(predicted: Float[np.ndarray, "test scored"], true: Float[np.ndarra
 
 def combine(
     folds: list[tuple[np.ndarray, FeatureTally]], n_concepts: int
-) -> tuple[Float[np.ndarray, "concept"], Float[np.ndarray, "concept"]]:
+) -> tuple[Float[np.ndarray, concept], Float[np.ndarray, concept]]:
     """Numerators and weights per concept whose ratio of sums is the mean score over features.
 
     A concept's numerator is the score plus n times its influence, its weight 1; resampled concepts then give the

@@ -47,7 +47,5 @@ def grouped_folds(groups: Sequence[str], n_folds: int, seed: int) -> list[Split]
     splits = []
     for f in range(n_folds):
         test, validation = fold_of == f, fold_of == (f + 1) % n_folds
-        splits.append(
-            Split(f, np.flatnonzero(~test & ~validation), np.flatnonzero(validation), np.flatnonzero(test))
-        )
+        splits.append(Split(f, np.flatnonzero(~test & ~validation), np.flatnonzero(validation), np.flatnonzero(test)))
     return splits

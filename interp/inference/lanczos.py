@@ -15,6 +15,7 @@ def leading_eigenvector(
     start: Float[Tensor, "batch r"],
     *,
     tolerance: float = TOLERANCE,
+    negligible: Float[Tensor, "batch"] | None = None,
     expected_steps: int = 0,
 ) -> tuple[Float[Tensor, "batch"], Float[Tensor, "batch r"], Float[Tensor, "batch r"], int]:
     """Largest eigenvalue and its unit vector for each symmetric positive semidefinite matrix.
@@ -26,6 +27,9 @@ def leading_eigenvector(
     ----------
     start
         Where to begin; a vector near the answer saves steps.
+    negligible
+        Residuals this small count as converged whatever the eigenvalue: what is left of an exhausted matrix is
+        rounding error, and nothing can be found in it.
     expected_steps
         How many steps the last, similar problem took; convergence is not looked at much earlier.
 
@@ -36,10 +40,12 @@ def leading_eigenvector(
     """
     batch, r, _ = M.shape
     tiny = torch.finfo(M.dtype).tiny
+    floor = torch.full_like(M[:, 0, 0], tiny) if negligible is None else negligible.clamp_min(tiny)
     v = start / start.norm(dim=1, keepdim=True).clamp_min(tiny)
     blank = v.norm(dim=1) < 0.5  # a zero start, for example of a zero matrix
     v = torch.where(blank[:, None], torch.full_like(v, r**-0.5), v)
-    basis, diagonal, off = [v], [], []
+    basis, diagonal = [v], []
+    off: list[Tensor] = []
     previous, beta = torch.zeros_like(v), torch.zeros(batch, 1, dtype=M.dtype, device=M.device)
     next_look = max(8, expected_steps - 6)
     while True:
@@ -49,12 +55,10 @@ def leading_eigenvector(
         beta = w.norm(dim=1, keepdim=True)
         diagonal.append(alpha)
         steps = len(diagonal)
-        if steps >= next_look or steps >= min(r, MOST_STEPS):
+        if steps >= min(next_look, MOST_STEPS):
             values, ritz = _ritz(torch.cat(diagonal, dim=1), torch.cat(off, dim=1) if off else None)
             residual = beta[:, 0] * ritz[:, -1, -1].abs()
-            if steps >= MOST_STEPS or bool((residual <= tolerance * values[:, -1].clamp_min(tiny)).all()):
-                break
-            if steps >= r and bool((beta[:, 0] <= tolerance * values[:, -1].clamp_min(tiny)).all()):
+            if steps >= MOST_STEPS or bool((residual <= (tolerance * values[:, -1]).clamp_min(floor)).all()):
                 break
             next_look = steps + 5
         off.append(beta)

@@ -57,10 +57,7 @@ for _metric in (
     Metric("rho-feature", "rank correlation over concepts, within test folds, mean over features", "feature"),
     Metric("mse", "mean squared error over all cells", "error", higher_is_better=False),
     Metric("r2", "share of the squared deviation from the training mean that is explained, pooled", "error"),
-    *(
-        Metric(f"nn@{n}", f"own true vector among the {n} nearest of all concepts", "neighbour")
-        for n in NEIGHBOURS
-    ),
+    *(Metric(f"nn@{n}", f"own true vector among the {n} nearest of all concepts", "neighbour") for n in NEIGHBOURS),
     Metric("nn-percentile", "mean percentile of the own true vector among all concepts", "neighbour"),
     *(
         Metric(f"nn-within@{n}", f"own true vector among the {n} nearest of its own category", "neighbour")
@@ -110,7 +107,7 @@ class Truth:
         if self.Y.shape[1] <= TOP:
             return np.ones_like(self.Y, dtype=bool)
         tenth = np.partition(self.Y, -TOP, axis=1)[:, [-TOP]]
-        return self.Y >= tenth
+        return tenth <= self.Y
 
     @cached_property
     def ranks(self) -> Float[np.ndarray, "concept feature"]:
@@ -126,7 +123,7 @@ class Truth:
     @cached_property
     def carries(self) -> Bool[np.ndarray, "concept feature"]:
         """Who carries what: value > 0; of dense ratings, above the feature's median."""
-        return self.Y > np.median(self.Y, axis=0) if self.dense else self.Y > 0
+        return np.median(self.Y, axis=0) < self.Y if self.dense else self.Y > 0
 
     @cached_property
     def candidates(self) -> "sparse.csr_array | np.ndarray":
@@ -319,7 +316,8 @@ FAMILIES: dict[str, Family] = {
 
 FEATUREWISE: dict[str, Callable[[Truth, Prediction], FeatureTally]] = {
     "auc-feature": lambda truth, prediction: auc_tally(
-        prediction.values[:, truth.scored_features], truth.carries[np.ix_(prediction.rows, truth.scored_features)]
+        prediction.values[:, truth.scored_features],
+        truth.carries[np.ix_(prediction.rows, truth.scored_features)],
     ),
     "rho-feature": lambda truth, prediction: rho_tally(
         prediction.values[:, truth.scored_features], truth.Y[np.ix_(prediction.rows, truth.scored_features)]

@@ -36,8 +36,8 @@ class PLSPath:
     Sizes beyond what the data hold (rank exhausted) predict like the largest one.
     """
 
-    x_mean: Float[np.ndarray, "width"]
-    y_mean: Float[np.ndarray, "feature"]
+    x_mean: Float[np.ndarray, width]
+    y_mean: Float[np.ndarray, feature]
     rotations: Float[np.ndarray, "width component"]
     """Columns turn centred X into scores: T = (X - mean) R."""
     loadings: Float[np.ndarray, "feature component"]
@@ -80,7 +80,7 @@ class PLSPath:
 class PLSR(TransformerMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
     """PLS regression as a scikit-learn estimator that can also predict with every smaller number of components.
 
-    Agrees with `sklearn.cross_decomposition.PLSRegression(scale=False, tol=1e-14)`; with `scale=True`, with its default.
+    Agrees with scikit-learn's `PLSRegression(scale=False, tol=1e-14)`, and with its default where `scale=True`.
 
     Parameters
     ----------
@@ -111,7 +111,14 @@ class PLSR(TransformerMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
             If more components are asked for than min(concepts, width) or fewer than 1.
         """
         X, y = validate_data(
-            self, X, y, dtype=np.float64, multi_output=True, y_numeric=True, ensure_min_samples=2, force_writeable=True
+            self,
+            X,
+            y,
+            dtype=np.float64,
+            multi_output=True,
+            y_numeric=True,
+            ensure_min_samples=2,
+            force_writeable=True,
         )
         self._flat = y.ndim == 1
         Y = y.reshape(len(y), -1).astype(np.float64)
@@ -145,7 +152,7 @@ class PLSR(TransformerMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
         return int(self.n_components_)
 
 
-def _scale(A: Float[np.ndarray, "concept column"]) -> Float[np.ndarray, "column"]:
+def _scale(A: Float[np.ndarray, "concept column"]) -> Float[np.ndarray, column]:
     std = A.std(axis=0, ddof=1)
     return np.where(std == 0, 1.0, std)
 
@@ -199,7 +206,9 @@ def fit_folds(
         C = centred.T @ Y[rows]  # centring Y changes nothing: the columns of `centred` sum to zero
         cross.append(C @ C.T)
     rotations, scores2 = _components(
-        torch.as_tensor(np.stack(gram), device=device), torch.as_tensor(np.stack(cross), device=device), n_components
+        torch.as_tensor(np.stack(gram), device=device),
+        torch.as_tensor(np.stack(cross), device=device),
+        n_components,
     )
     paths = []
     for rows, z_mean, y_mean, R, t2 in zip(training, means, y_means, rotations, scores2):
@@ -238,11 +247,13 @@ def _components(
     rotations = M.new_zeros(folds, n_components, r)
     loadings = M.new_zeros(folds, n_components, r)
     scores2 = M.new_zeros(folds, n_components)
-    first = alive = None
+    first: Tensor | None = None
+    alive: Tensor | None = None
     start = M.sum(dim=2) + torch.linspace(1, 2, r, dtype=M.dtype, device=M.device) * M.diagonal(dim1=1, dim2=2)
     steps = 0
     for k in range(n_components):
-        value, u, start, steps = leading_eigenvector(M, start, expected_steps=steps)
+        negligible: Tensor | None = None if first is None else EXHAUSTED * first
+        value, u, start, steps = leading_eigenvector(M, start, negligible=negligible, expected_steps=steps)
         first = value if first is None else first
         now = value > EXHAUSTED * first
         alive = now if alive is None else alive & now

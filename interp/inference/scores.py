@@ -1,4 +1,4 @@
-"""The result of a cross-validation: tidy values per fold, estimates pooled over folds and seeds, and their intervals."""
+"""The result of a cross-validation: values per fold, estimates pooled over folds and seeds, and their intervals."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from jaxtyping import Float
 
 from interp.controls import CONTROLS
 from interp.errors import InputError
-from interp.resampling import interval
 from interp.registry import unknown
+from interp.resampling import interval
 
 SCORINGS = {
     "held-out": "raw score on the test concepts",
@@ -51,7 +51,7 @@ class Cell(NamedTuple):
     defined: float
     """Share of the tested concepts on which the metric is defined."""
     estimate: float
-    replicates: Float[np.ndarray, "resample"]
+    replicates: Float[np.ndarray, resample]
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +135,7 @@ class Scores:
 
     def sample(
         self, control: str, metric: str, scoring: str = "held-out", selection: str = "argmin"
-    ) -> tuple[float, Float[np.ndarray, "resample"]]:
+    ) -> tuple[float, Float[np.ndarray, resample]]:
         """Estimate and bootstrap replicates of one control under one of the `SCORINGS`; NaN where it is undefined.
 
         Raises
@@ -155,7 +155,9 @@ class Scores:
         value, replicates = self._values(mine)
         if scoring in ("held-out", "training"):
             return value, replicates
-        ceiling, ceilings = self._reference(control, "oracle" if scoring.endswith("oracle") else "ceiling", selection, metric)
+        ceiling, ceilings = self._reference(
+            control, "oracle" if scoring.endswith("oracle") else "ceiling", selection, metric
+        )
         if scoring == "of-upper-bound":
             return _share(value, ceiling), _share(replicates, ceilings)
         floor, floors = self._reference(control, "floor", selection, metric)
@@ -163,12 +165,12 @@ class Scores:
             return float("nan"), np.full(self.replicates.shape[1], np.nan)
         return _share(value - floor, ceiling - floor), _share(replicates - floors, ceilings - floors)
 
-    def _values(self, row: int) -> tuple[float, Float[np.ndarray, "resample"]]:
+    def _values(self, row: int) -> tuple[float, Float[np.ndarray, resample]]:
         return float(self.cells["estimate"].to_numpy()[row]), self.replicates[row].astype(float)
 
     def _reference(
         self, control: str, reference: str, selection: str, metric: str
-    ) -> tuple[float, Float[np.ndarray, "resample"]]:
+    ) -> tuple[float, Float[np.ndarray, resample]]:
         """A reference on the control's own targets; controls that keep the targets share theirs."""
         owners = [control]
         if control in CONTROLS and CONTROLS[control].keeps_targets:
@@ -198,7 +200,16 @@ class Scores:
                 value, replicates = self.sample(cell.control, cell.metric, scoring, cell.selection)
                 low, high = interval(replicates, level)
                 rows.append(
-                    (cell.control, scoring, cell.selection, cell.metric, value, float(low), float(high), cell.latent)
+                    (
+                        cell.control,
+                        scoring,
+                        cell.selection,
+                        cell.metric,
+                        value,
+                        float(low),
+                        float(high),
+                        cell.latent,
+                    )
                 )
         return pd.DataFrame(
             rows, columns=["control", "scoring", "selection", "metric", "estimate", "low", "high", "latent"]

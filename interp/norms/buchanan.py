@@ -23,7 +23,7 @@ def load() -> NormSet:
     )
     rows["value"] = pd.to_numeric(rows["normalized_translated"])
     pairs = rows.groupby(["cue", "translated"])["value"].mean()
-    matrix = pairs.unstack(fill_value=0.0)
+    matrix = pairs.unstack().fillna(0.0)
     concepts = tuple(matrix.index)
     word_class = rows.groupby("cue")["pos_cue"].agg(lambda labels: labels.mode().iloc[0])
     nouns = {cue for cue in concepts if word_class[cue] == "noun"}

@@ -19,7 +19,7 @@ def load() -> NormSet:
     missing = {"Concept", "Feature", "WB_Label", "BR_Label", "Prod_Freq"} - set(rows.columns)
     if missing:
         raise InputError(f"mcrae: {FILE} lacks the columns {sorted(missing)}")
-    rows["value"] = pd.to_numeric(rows["Prod_Freq"])
+    rows["value"] = pd.to_numeric(rows["Prod_Freq"]).astype(float)
     matrix = rows.pivot_table(index="Concept", columns="Feature", values="value", aggfunc="sum", fill_value=0.0)
     kinds = rows.groupby("Feature")["BR_Label"].agg(lambda labels: labels.mode().iloc[0])
     concepts = tuple(matrix.index)

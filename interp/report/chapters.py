@@ -91,9 +91,7 @@ def check_parameter(where: str, known: Mapping[str, Any], key: str, value: Any) 
     default = known[key]
     number = isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool)
     if default is not None and value is not None and type(value) is not type(default) and not number:
-        raise InputError(
-            f"{where}: parameter {key} takes {type(default).__name__}, as in {default!r}, not {value!r}"
-        )
+        raise InputError(f"{where}: parameter {key} takes {type(default).__name__}, as in {default!r}, not {value!r}")
 
 
 def given(pairs: list[str]) -> dict[str, Any]:
@@ -165,7 +163,7 @@ def execute(chapter: str, values: Mapping[str, Any], out: Path) -> float:
                 raise InputError(f"chapter {chapter}: {error.evalue}") from None
             message = re.sub(r"\x1b\[[0-9;]*m", "", f"{error.ename}: {error.evalue}").splitlines()[0][:300]
             raise InputError(
-                f"chapter {chapter} failed in cell {error.exec_count}: {message} (the notebook as far as it got: {failed})"
+                f"chapter {chapter} failed in cell {error.exec_count}: {message} (as far as it got: {failed})"
             ) from None
         notebook = canonical(nbformat.read(result, as_version=4))
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -176,7 +174,7 @@ def execute(chapter: str, values: Mapping[str, Any], out: Path) -> float:
 
 
 def canonical(notebook: Any) -> Any:
-    """Strip what differs between two runs or tells of this machine: time stamps, random ids, pairing, papermill's notes."""
+    """Strip what differs between two runs: time stamps, random ids, pairing, papermill's notes."""
     keep = {"kernelspec", "language_info"}
     notebook.metadata = {k: v for k, v in notebook.metadata.items() if k in keep}
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}

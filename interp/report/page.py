@@ -60,14 +60,18 @@ def show_figure(figure: Figure, key: str, *, alt: str, caption: str) -> None:
     plt.close(figure)
     display(
         HTML(
-            f'<figure class="interp-figure" id="fig-{key}">{drawn}'
-            f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+            f'<figure class="interp-figure" id="fig-{key}"><div class="interp-scroll" tabindex="0" role="group" '
+            f'aria-label="figure {key}">{drawn}</div><figcaption>{html.escape(caption)}</figcaption></figure>'
         )
     )
 
 
 def show_table(
-    table: pd.DataFrame, key: str, *, caption: str, formats: Mapping[str, str | Callable[[Any], str]] | None = None
+    table: pd.DataFrame,
+    key: str,
+    *,
+    caption: str,
+    formats: Mapping[str, str | Callable[[Any], str]] | None = None,
 ) -> None:
     """Show a table with a caption; wide ones scroll inside their own frame.
 
@@ -82,7 +86,11 @@ def show_table(
 
 
 def table_html(
-    table: pd.DataFrame, key: str, *, caption: str, formats: Mapping[str, str | Callable[[Any], str]] | None = None
+    table: pd.DataFrame,
+    key: str,
+    *,
+    caption: str,
+    formats: Mapping[str, str | Callable[[Any], str]] | None = None,
 ) -> str:
     """The HTML of `show_table`. Every cell is escaped."""
     formats = formats or {}
@@ -91,7 +99,10 @@ def table_html(
         if value is None or (isinstance(value, float) and value != value):
             return "–"
         form = formats.get(column)
-        return html.escape(form(value) if callable(form) else format(value, form or ""))
+        if callable(form):
+            return html.escape(form(value))
+        # "z": no minus sign before a zero.
+        return html.escape(format(value, f"z{form}" if form and form.startswith(".") else form or ""))
 
     numeric = {c for c in table.columns if pd.api.types.is_numeric_dtype(table[c])}
     head = "".join(
@@ -100,12 +111,13 @@ def table_html(
     body = ""
     for row in table.itertuples(index=False):
         first, *rest = (
-            (f' class="num"' if c in numeric else "", cell(c, v)) for c, v in zip(table.columns, row, strict=True)
+            (' class="num"' if c in numeric else "", cell(c, v)) for c, v in zip(table.columns, row, strict=True)
         )
         body += f'<tr><th scope="row">{first[1]}</th>' + "".join(f"<td{k}>{v}</td>" for k, v in rest) + "</tr>"
     return (
-        f'<div class="interp-table" id="tab-{key}" tabindex="0" role="region" aria-label="{html.escape(caption, quote=True)}">'
-        f"<table><caption>{html.escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<figure class="interp-table" id="tab-{key}"><figcaption>{html.escape(caption)}</figcaption>'
+        f'<div class="interp-scroll" tabindex="0" role="group" aria-label="table {key}"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></figure>"
     )
 
 

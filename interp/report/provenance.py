@@ -44,7 +44,7 @@ def provenance(parameters: Mapping[str, Any], seconds: float) -> tuple[str, dict
         "Commit": commit(),
         "Parameters": ", ".join(f"{k} = {v!r}" for k, v in parameters.items()) or "none",
         "Subjects and data": "; ".join(sorted(map(_short, identities))) or "nothing from outside",
-        "Results": f"{len(store.used)} stored results ({replayed} replayed), {compute:.0f} s of computing when they were made",
+        "Results": f"{len(store.used)} stored ({replayed} replayed), {compute:.0f} s to compute when they were made",
         "This page": f"{seconds:.0f} s to execute on {platform.machine()} with {os.cpu_count()} cores",
         "Versions": ", ".join(f"{k} {v}" for k, v in versions().items()),
     }

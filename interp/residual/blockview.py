@@ -16,8 +16,8 @@ from interp.subjects.capture import Trace
 class Norm:
     """A LayerNorm, or an RMSNorm (no centring, no shift), as a scale on each vector once its divisor is known."""
 
-    weight: Float[Tensor, "width"]
-    bias: Float[Tensor, "width"] | None
+    weight: Float[Tensor, width]
+    bias: Float[Tensor, width] | None
     eps: float
     centred: bool
 
@@ -72,12 +72,12 @@ class BlockView:
     def output_projection(self) -> Float[Tensor, "head size width"]:
         """W_O cut by heads."""
         module = part(self.block, self.anatomy.projection)
-        weight = module.weight if type(module).__name__ == "Conv1D" else module.weight.T  # type: ignore[union-attr]
+        weight = module.weight if type(module).__name__ == "Conv1D" else module.weight.T
         heads, size = self.values.shape[1], self.values.shape[3]
-        return weight.reshape(heads, size, -1)  # type: ignore[operator, no-any-return]
+        return weight.reshape(heads, size, -1)  # type: ignore[operator]
 
     @property
-    def output_bias(self) -> Float[Tensor, "width"]:
+    def output_bias(self) -> Float[Tensor, width]:
         """b_O; zeros where the projection has none."""
         bias = getattr(part(self.block, self.anatomy.projection), "bias", None)
         return torch.zeros(self.resid_pre.shape[-1]).to(self.resid_pre) if bias is None else bias

@@ -99,7 +99,7 @@ def norm(view: BlockView) -> Contribution:
 def sublayer_parts(view: BlockView) -> Float[Tensor, "text query key width"]:
     """y_ij: what token j contributes to the output of the attention sublayer at position i.
 
-    Their sum over j, plus `sublayer_bias`, is the output of the sublayer (after the first LayerNorm in post-norm blocks).
+    Their sum over j, plus `sublayer_bias`, is the sublayer's output (after the first LayerNorm in post-norm blocks).
     """
     parts = view.attended()
     own = torch.arange(parts.shape[1], device=parts.device)

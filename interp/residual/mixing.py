@@ -82,9 +82,7 @@ def _own_largest(matrix: torch.Tensor) -> torch.Tensor:
     return (own >= matrix.max(dim=-1).values).float()
 
 
-def _rows(
-    method: str, quantity: str, values: torch.Tensor, inner: torch.Tensor, index: Sequence[int]
-) -> pd.DataFrame:
+def _rows(method: str, quantity: str, values: torch.Tensor, inner: torch.Tensor, index: Sequence[int]) -> pd.DataFrame:
     count = inner.sum(dim=1)
     mean = (values * inner).sum(dim=2) / count
     layers, n_texts = mean.shape
@@ -107,8 +105,8 @@ def pooled(table: pd.DataFrame, *, resamples: int = 1000, level: float = 0.95) -
     Returns
     -------
     DataFrame
-        One row = (method, quantity, layer): `value`, `low`, `high`, `tokens` (mean text length, special tokens included),
-        and `replicates` (one array a row).
+        One row = (method, quantity, layer): `value`, `low`, `high`, `tokens` (mean text length with special tokens) and
+        `replicates` (one array a row).
     """
     texts = np.sort(table["text"].unique())
     rng = generator(0, "texts")
@@ -122,6 +120,4 @@ def pooled(table: pd.DataFrame, *, resamples: int = 1000, level: float = 0.95) -
         low, high = interval(replicates, level)
         value = total.sum() / weight.sum()
         rows.append((method, quantity, layer, value, float(low), float(high), group["tokens"].mean(), replicates))
-    return pd.DataFrame(
-        rows, columns=["method", "quantity", "layer", "value", "low", "high", "tokens", "replicates"]
-    )
+    return pd.DataFrame(rows, columns=["method", "quantity", "layer", "value", "low", "high", "tokens", "replicates"])

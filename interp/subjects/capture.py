@@ -82,9 +82,7 @@ def matching(patterns: Sequence[str], known: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def captured(
-    model: nn.Module, anatomy: Anatomy, patterns: Sequence[str], *, detach: bool = True
-) -> Iterator[Trace]:
+def captured(model: nn.Module, anatomy: Anatomy, patterns: Sequence[str], *, detach: bool = True) -> Iterator[Trace]:
     """Capture the sites that match `patterns` in every forward pass of the with-block (the last one stays)."""
     blocks = list(part(model, anatomy.blocks).children())
     trace = Trace(matching(patterns, site_names(len(blocks))))

@@ -130,7 +130,7 @@ def identify(name: str) -> str:
 
 def _folder_checksum(folder: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(_weights(folder)) + [folder / "config.json"]:
+    for path in [*sorted(_weights(folder)), folder / "config.json"]:
         digest.update(_sha256(path).encode())
     return digest.hexdigest()[:16]
 
@@ -176,7 +176,7 @@ def _folder(name: str, source: Source | Path) -> Path:
         hub.check(folder, source.repository, source.revision)
     if source.sha256 and _sha256(folder / WEIGHTS) != source.sha256:
         raise InputError(
-            f"the weights of {name} have the wrong checksum ({folder / WEIGHTS}): remove them and install or fetch again"
+            f"the weights of {name} have the wrong checksum ({folder / WEIGHTS}): remove them and get them again"
         )
     return folder
 
@@ -233,6 +233,8 @@ def _pretrained(base: str, folder: Path, anatomy_of: Any) -> tuple[Any, Any]:
     import logging
 
     import torch
+    from huggingface_hub.errors import StrictDataclassError
+    from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModel, AutoTokenizer
     from transformers.utils import logging as transformers_logging
 
@@ -256,7 +258,7 @@ def _pretrained(base: str, folder: Path, anatomy_of: Any) -> tuple[Any, Any]:
         )
     except InputError:
         raise
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, StrictDataclassError) as error:
         reason = str(error).strip().splitlines()[0][:160] or type(error).__name__
         raise InputError(f"cannot load subject {base!r} from {folder}: {reason}") from None
     return model, tokenizer

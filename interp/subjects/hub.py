@@ -7,7 +7,15 @@ from pathlib import Path
 
 from interp.errors import InputError
 
-WANTED = ["*.safetensors", "*.safetensors.index.json", "config.json", "tokenizer*", "vocab*", "merges.txt", "*.model"]
+WANTED = [
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "config.json",
+    "tokenizer*",
+    "vocab*",
+    "merges.txt",
+    "*.model",
+]
 WANTED += ["special_tokens_map.json"]
 
 

@@ -46,7 +46,6 @@ class Subject:
     """What exactly was loaded (revision or checksum, twin, seed): part of every stored result's address."""
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
-    lower_case: bool = False
 
     @property
     def anatomy(self) -> Anatomy:
@@ -101,7 +100,9 @@ class Subject:
     @cached_property
     def embeddings(self) -> Float[Tensor, "token width"]:
         """The token-embedding table."""
-        return part(self.model, self.anatomy.embedding).weight.detach()  # type: ignore[union-attr, return-value]
+        table = part(self.model, self.anatomy.embedding)
+        assert isinstance(table, nn.Embedding)
+        return table.weight.detach()
 
     def encode(self, texts: Sequence[str]) -> Batch:
         """Tokenise with the model's own special tokens, padded at the end.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import TYPE_CHECKING
 
 import torch
+
+from interp.seeding import generator
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -29,6 +30,5 @@ def permute(model: PreTrainedModel, seed: int) -> None:
     """
     with torch.no_grad():
         for name, tensor in model.named_parameters():
-            generator = torch.Generator().manual_seed((seed << 32) | zlib.crc32(name.encode()))
-            order = torch.randperm(tensor.numel(), generator=generator)
+            order = torch.from_numpy(generator(seed, "permuted", name).permutation(tensor.numel()))
             tensor.copy_(tensor.flatten()[order].view_as(tensor))

@@ -11,7 +11,9 @@ from matplotlib.figure import Figure
 from interp.report.style import LINES, PALETTE, WIDTH
 
 
-def latent_curves(curves: pd.DataFrame, *, metrics: Sequence[str], controls: Sequence[str], chosen: pd.DataFrame) -> Figure:
+def latent_curves(
+    curves: pd.DataFrame, *, metrics: Sequence[str], controls: Sequence[str], chosen: pd.DataFrame
+) -> Figure:
     """Score against the number of components, one panel a metric, one line a control, bands 95 %.
 
     Parameters

@@ -30,7 +30,7 @@ def norms_overview(carriers: Mapping[str, np.ndarray], spectra: Mapping[str, np.
     for (name, share), colour, line in zip(spectra.items(), PALETTE, LINES):
         right.plot(np.arange(1, len(share) + 1), share, color=colour, linestyle=line, label=name)
     right.set(xlabel="principal components", ylabel="share of variance", ylim=(0, 1))
-    right.set_title("Few components go a long way, or do not")
+    right.set_title("How much few components hold")
     handles, labels = left.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     return figure

@@ -1,0 +1,90 @@
+"""What all tests share. Tests that need data or a built book say so; a run without them says what it left out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # importlib mode: the benchmarks and scripts are not installed
+
+os.environ.setdefault("TQDM_DISABLE", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+CHROMIUM = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None)
+
+MISSING = {
+    "data": None if os.environ.get("INTERP_DATA") else "INTERP_DATA is not set",
+    "book": None
+    if CHROMIUM and (ROOT / "_build" / "html" / "index.html").is_file()
+    else "there is no chromium"
+    if not CHROMIUM
+    else "the book is not built (make book)",
+}
+
+
+def _gpu() -> str | None:
+    import torch
+
+    return None if torch.cuda.is_available() else "torch sees no CUDA device"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what cannot run here, and say why; INTERP_REQUIRE=data,book makes that an error."""
+    missing = {**MISSING, "gpu": _gpu()}
+    required = set(filter(None, os.environ.get("INTERP_REQUIRE", "").split(",")))
+    out: list[pytest.Item] = []
+    for mark, why in missing.items():
+        if why is None:
+            continue
+        gone = [item for item in items if item.get_closest_marker(mark)]
+        if gone and mark in required:
+            raise pytest.UsageError(f"tests marked {mark!r} are required here, but {why}")
+        out += gone
+        if gone:
+            config.stash.setdefault(LEFT_OUT, {})[mark] = (len(gone), why)
+    if out:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in set(out)]
+
+
+LEFT_OUT = pytest.StashKey[dict[str, tuple[int, str]]]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for mark, (count, why) in config.stash.get(LEFT_OUT, {}).items():
+        terminalreporter.write_line(f"left out: {count} tests marked {mark!r}, because {why}")
+
+
+@pytest.fixture(autouse=True)
+def _own_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test has a store and a download cache of its own."""
+    monkeypatch.setenv("INTERP_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("INTERP_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="session")
+def minilm():
+    from interp import subjects
+
+    return subjects.load("minilm")
+
+
+@pytest.fixture(scope="session")
+def tiny_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A folder with a small random model for each family."""
+    from tests.tiny import FAMILIES, folder
+
+    return {family: folder(family, tmp_path_factory.mktemp(family)) for family in FAMILIES}
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_folders: dict[str, Path]):
+    """A small random subject for each family."""
+    from interp import subjects
+
+    return {family: subjects.load(str(path)) for family, path in tiny_folders.items()}

@@ -1,0 +1,103 @@
+"""The built book in a real browser: nothing fails, nothing leaves the site, pictures have words."""
+
+import functools
+import http.server
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import CHROMIUM, ROOT
+
+pytestmark = pytest.mark.book
+HTML = ROOT / "_build" / "html"
+PAGES = sorted(str(p.relative_to(HTML)) for p in HTML.rglob("*.html") if "_static" not in p.parts) or ["index.html"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def site():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(HTML)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.mark.parametrize("page_name", PAGES)
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_opens_without_errors_and_without_leaving_the_site(site, browser, page_name, mode):
+    context = browser.new_context(color_scheme=mode)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("console", lambda m: wrong.append(f"console: {m.text}") if m.type == "error" else None)
+    page.on("pageerror", lambda e: wrong.append(f"script: {e}"))
+    page.on("requestfailed", lambda r: wrong.append(f"failed: {r.url}"))
+    page.on("response", lambda r: wrong.append(f"{r.status}: {r.url}") if r.status >= 400 else None)
+    page.on(
+        "request",
+        lambda r: wrong.append(f"foreign: {r.url}") if not r.url.startswith((site, "data:", "blob:")) else None,
+    )
+    page.goto(f"{site}/{page_name}")
+    page.wait_for_load_state("networkidle")
+    assert wrong == []
+    assert page.evaluate("document.documentElement.dataset.theme") in (mode, None)
+    context.close()
+
+
+@pytest.mark.parametrize("page_name", [p for p in PAGES if "chapters/" in p] or PAGES)
+def test_chapters_show_their_figures_and_fit_a_phone(site, browser, page_name):
+    context = browser.new_context(viewport={"width": 375, "height": 800})
+    page = context.new_page()
+    page.goto(f"{site}/{page_name}")
+    page.wait_for_load_state("networkidle")
+    figures = page.locator("svg.interp-svg")
+    for i in range(figures.count()):
+        assert len(figures.nth(i).get_attribute("aria-label")) > 40
+        assert figures.nth(i).bounding_box()["height"] > 80
+    assert page.evaluate("document.documentElement.scrollWidth") <= 376
+    assert page.locator(".interp-provenance").count() == ("chapters/" in page_name)
+    context.close()
+
+
+def test_the_start_page_opens_and_search_finds(site, browser):
+    page = browser.new_page()
+    page.goto(f"{site}/index.html")
+    page.wait_for_url("**/start.html")
+    assert page.locator("article h1").inner_text().startswith("LLMs Explain")
+    page.goto(f"{site}/search.html?q=ladder")
+    page.wait_for_selector("#search-results li a")
+    page.close()
+
+
+def test_no_page_is_too_heavy():
+    for name in PAGES:
+        assert (HTML / name).stat().st_size < 1_500_000, name
+    assert sum(p.stat().st_size for p in HTML.rglob("*") if p.is_file()) < 60_000_000
+
+
+def test_pages_hold_no_paths_of_the_machine_that_built_them():
+    for name in PAGES:
+        text = Path(HTML / name).read_text(encoding="utf-8")
+        assert str(ROOT) not in text, name

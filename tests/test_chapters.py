@@ -1,0 +1,87 @@
+"""Chapters: in their committed form, executed on `smoke`, the same bytes twice, bad input in one line."""
+
+import ast
+
+import nbformat
+import pytest
+import yaml
+
+from interp import profile
+from interp.errors import InputError
+from interp.report import chapters
+from scripts import canonical
+from tests.conftest import ROOT
+
+
+def test_every_chapter_is_in_canonical_form():
+    for path in (ROOT / "notebooks").glob("*.md"):
+        assert canonical.canonical(path.read_text(encoding="utf-8")) == path.read_text(encoding="utf-8"), path
+
+
+def test_the_table_of_contents_holds_every_chapter():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    files = {c["file"] for part in toc["parts"] for c in part["chapters"]}
+    assert {f"book/chapters/{name}" for name in chapters.names()} <= files
+
+
+@pytest.mark.parametrize("name", chapters.names())
+def test_chapters_are_short_cells_that_define_next_to_nothing(name):
+    cells = [c for c in chapters.read(name).cells if c.cell_type == "code"]
+    for cell in cells:
+        tree = ast.parse(cell.source)
+        assert len(tree.body) <= 16, cell.source
+        assert not any(isinstance(node, ast.ClassDef) for node in ast.walk(tree))
+    assert chapters.parameters(name), "a chapter has parameters"
+    assert "report.end(" in cells[-1].source, "a chapter ends with its provenance"
+
+
+@pytest.fixture(scope="session")
+def executed(tmp_path_factory):
+    """Each chapter executed once on `smoke`, with a store that all of them share."""
+    folder = tmp_path_factory.mktemp("smoke")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("INTERP_RESULTS", str(folder / "results"))
+    smoke = profile.load("smoke")
+    for name in chapters.names():
+        values = smoke.of(name, chapters.parameters(name))
+        chapters.execute(name, values, folder / "first" / f"{name}.ipynb")
+    yield folder
+    patch.undo()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", chapters.names())
+def test_executes_on_smoke_with_figures_numbers_and_provenance(executed, name):
+    notebook = nbformat.read(executed / "first" / f"{name}.ipynb", as_version=4)
+    outputs = [o for c in notebook.cells for o in c.get("outputs", [])]
+    assert not [o for o in outputs if o.output_type in ("error", "stream")]
+    pages = "".join(o.data.get("text/html", "") for o in outputs if "data" in o)
+    assert "interp-provenance" in pages
+    assert 'role="img" aria-label="' in pages or name == "references"
+    glued = {o.metadata["scrapbook"]["name"] for o in outputs if "scrapbook" in o.get("metadata", {})}
+    text = (ROOT / "notebooks" / f"{name}.md").read_text(encoding="utf-8")
+    import re
+
+    used = {key.split(":")[0] for key in re.findall(r"\{glue:text\}`([^`]+)`", text)}
+    assert used <= glued
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert [c.id for c in notebook.cells] == [f"cell-{i:03d}" for i in range(len(notebook.cells))]
+
+
+@pytest.mark.slow
+def test_a_replay_differs_in_nothing_but_the_clock(executed, monkeypatch):
+    name = "residual-mixing"
+    monkeypatch.setenv("INTERP_RESULTS", str(executed / "results"))
+    values = profile.load("smoke").of(name, chapters.parameters(name))
+    chapters.execute(name, values, executed / "again" / f"{name}.ipynb")
+    first, again = (nbformat.read(executed / f / f"{name}.ipynb", as_version=4) for f in ("first", "again"))
+    for a, b in zip(first.cells[:-1], again.cells[:-1], strict=True):
+        assert a.source == b.source
+        assert a.get("outputs") == b.get("outputs")
+
+
+@pytest.mark.slow
+def test_bad_input_inside_a_chapter_is_its_line(tmp_path):
+    with pytest.raises(InputError, match="chapter residual-mixing: unknown subject 'minilmm'; did you mean 'minilm'"):
+        chapters.execute("residual-mixing", {"subject": "minilmm"}, tmp_path / "x.ipynb")
+    assert not (tmp_path / "x.ipynb").exists()

@@ -1,0 +1,205 @@
+"""The command line as a user meets it: a process, its exit code, one line on stderr, JSON that parses."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from interp import cli
+
+
+def interp(*arguments, cwd=None, **environment):
+    env = {**os.environ, "COLUMNS": "200", **environment}
+    return subprocess.run(
+        [sys.executable, "-m", "interp.cli", *arguments],
+        capture_output=True,
+        text=True,
+        env=env,
+        cwd=cwd,
+        check=False,
+    )
+
+
+BAD = {
+    "unknown command": (["scroe"], "No such command 'scroe'"),
+    "unknown option": (["score", "--mappin", "plsr"], "No such option"),
+    "missing option": (["trace"], "Missing option '--text'"),
+    "not a number": (["score", "--folds", "ten"], "Invalid value for '--folds'"),
+    "unknown subject": (
+        ["score", "--subject", "minilmm"],
+        "unknown subject 'minilmm'; did you mean 'minilm'",
+    ),
+    "no revision": (["score", "--subject", "org/name"], "has no revision"),
+    "missing hub": (
+        ["score", "--subject", "gpt2"],
+        "cannot get openai-community/gpt2@607a30d7 from the model hub",
+    ),
+    "unknown norms": (["score", "--norms", "mcray"], "unknown norm set 'mcray'; did you mean 'mcrae'"),
+    "norms not here": (["score", "--norms", "mcrae"], "run `interp fetch mcrae` or set INTERP_DATA"),
+    "unknown control": (
+        ["score", "--control", "shufle-rows"],
+        "unknown control 'shufle-rows'; did you mean 'shuffle-rows'",
+    ),
+    "unknown metric": (["score", "--metric", "f1at10"], "unknown metric 'f1at10'"),
+    "unknown mapping": (["score", "--mapping", "pslr"], "unknown mapping 'pslr'; did you mean 'plsr'"),
+    "unknown embedding": (["score", "--embedding", "layer:99"], "has layers 0..6"),
+    "unknown rule": (["score", "--latent", "elbo"], "unknown latent-size rule 'elbo'; did you mean 'elbow'"),
+    "latent size too large": (["score", "--latent", "5000"], "latent size 5000 is not possible"),
+    "negative latent size": (["score", "--latent", "-3"], "latent size -3 is not possible"),
+    "too few folds": (["score", "--folds", "2"], "2 folds are too few"),
+    "no seeds": (["score", "--seeds", "0"], "at least one"),
+    "unknown method": (
+        ["trace", "--text", "hi", "--method", "nrom"],
+        "unknown contribution method 'nrom'; did you mean 'norm'",
+    ),
+    "empty text": (["trace", "--text", ""], "has no tokens"),
+    "long text": (["trace", "--text", "word " * 600], "takes 512 at most"),
+    "unknown device": (["trace", "--text", "hi", "--device", "tpu9"], "unknown device 'tpu9'"),
+    "unknown dtype": (["trace", "--text", "hi", "--dtype", "float"], "unknown dtype 'float'"),
+    "unknown data set": (["fetch", "mcray"], "unknown data set 'mcray'; did you mean 'mcrae'"),
+    "nothing to fetch": (["fetch", "wordnet"], "was made for this project"),
+    "unknown chapter": (
+        ["chapter", "residual-mixin"],
+        "unknown chapter 'residual-mixin'; did you mean 'residual-mixing'",
+    ),
+    "unknown profile": (
+        ["chapter", "residual-mixing", "--profile", "norm"],
+        "unknown profile 'norm'; did you mean 'norms'",
+    ),
+    "unknown parameter": (
+        ["chapter", "residual-mixing", "--set", "txts=3"],
+        "unknown parameter 'txts'; did you mean 'texts'",
+    ),
+    "ill-typed parameter": (
+        ["chapter", "residual-mixing", "--set", "texts=many"],
+        "parameter texts takes int",
+    ),
+}
+
+
+def in_process(capsys, *arguments):
+    """The same entry point without a new process: exit code and the lines on stderr."""
+    sys.argv = ["interp", *arguments]
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return ended.value.code, [line for line in capsys.readouterr().err.splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD.values(), ids=BAD.keys())
+def test_bad_input_is_one_line_and_exit_code_2(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [])
+    monkeypatch.setenv("INTERP_DATA", "")
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    code, lines = in_process(capsys, *arguments)
+    assert code == 2
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("error: ")
+    assert message in lines[0]
+
+
+def test_a_process_of_its_own_ends_the_same_way():
+    done = interp("score", "--norms", "mcray")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: unknown norm set 'mcray'")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("concept,feature\na,b\n", "lacks the column value"),
+        ("concept,feature,value\na,b,1\na,b,2\n", "occurs twice"),
+        ("concept,feature,value\na,b,x\n", "not a finite number"),
+        (
+            "concept,feature,value\n" + "".join(f"w{i},f,1\n" for i in range(5)),
+            "need at least 10 different lemmas",
+        ),
+    ],
+)
+def test_bad_norm_files(tmp_path, content, message, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [])
+    (tmp_path / "mine.csv").write_text(content)
+    code, lines = in_process(capsys, "score", "--norms", str(tmp_path / "mine.csv"))
+    assert code == 2
+    assert message in lines[-1]
+
+
+def test_own_norms_are_scored_and_json_is_json(tmp_path):
+    words = [
+        "dog",
+        "cat",
+        "horse",
+        "cow",
+        "pig",
+        "sheep",
+        "apple",
+        "pear",
+        "plum",
+        "cherry",
+        "grape",
+        "lemon",
+        "car",
+        "bus",
+        "train",
+        "boat",
+        "truck",
+        "van",
+        "tram",
+        "ship",
+    ]
+    rows = [f"{w},{'an_animal' if i < 6 else 'a_fruit' if i < 12 else 'a_vehicle'},9" for i, w in enumerate(words)]
+    rows += [f"{w},own_{w},5" for w in words]
+    (tmp_path / "mine.csv").write_text("concept,feature,value\n" + "\n".join(rows) + "\n")
+    arguments = [
+        "score",
+        "--norms",
+        "mine.csv",
+        "--folds",
+        "4",
+        "--latent",
+        "3",
+        "--control",
+        "shuffle-rows",
+        "--metric",
+        "auc-feature",
+    ]
+    done = interp(*arguments, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = {(r["control"], r["scoring"]): r["estimate"] for r in json.loads(done.stdout)}
+    assert found["original", "held-out"] > 0.8
+    assert 0 <= found["shuffle-rows", "held-out"] <= 1
+    table = interp(*arguments, cwd=tmp_path)
+    assert table.returncode == 0
+    assert "shuffle-rows" in table.stdout
+
+
+def test_trace_prints_a_table_and_json():
+    done = interp("trace", "--text", "The chef thanked the waiter.", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert [r["token"] for r in rows][:3] == ["[CLS]", "the", "chef"]
+    assert all(0 < r["block 1"] < 1 for r in rows)
+    table = interp("trace", "--text", "The chef thanked the waiter.", "--cumulated").stdout
+    assert "rolled out" in table
+    assert "waiter" in table
+
+
+@pytest.mark.parametrize(
+    "command", ["norms", "subjects", "controls", "metrics", "methods", "corpora", "fetch --list", "claims"]
+)
+def test_listings(command, monkeypatch, capsys):
+    for form in ([], ["--json"]):
+        monkeypatch.setattr(sys, "argv", ["interp", *command.split(), *form])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert ended.value.code == 0
+        out = capsys.readouterr().out
+        assert len(json.loads(out) if form else out.splitlines()) >= 2
+
+
+def test_help_and_version():
+    assert "score" in interp("--help").stdout
+    assert interp("--version").stdout.strip() == "0.1.0"
+    assert interp().returncode in (0, 2)

@@ -28,9 +28,9 @@ class Sample:
     """An estimate, its bootstrap replicates, and what it is compared with on the same resamples."""
 
     estimate: float
-    replicates: Float[np.ndarray, resample]
+    replicates: Float[np.ndarray, "resample"]
     reference: float = float("nan")
-    references: Float[np.ndarray, resample] | None = None
+    references: Float[np.ndarray, "resample"] | None = None
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,9 @@ from interp.seeding import generator
 class Path(Protocol):
     """A fitted mapping that can predict with every latent size it knows."""
 
-    y_mean: Float[np.ndarray, feature]
+    @property
+    def y_mean(self) -> np.ndarray:
+        """The training mean: what latent size 0 predicts."""
 
     @property
     def sizes(self) -> np.ndarray: ...

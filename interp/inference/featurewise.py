@@ -76,7 +76,7 @@ def rho_tally(predicted: Float[np.ndarray, "test scored"], true: Float[np.ndarra
 
 def combine(
     folds: list[tuple[np.ndarray, FeatureTally]], n_concepts: int
-) -> tuple[Float[np.ndarray, concept], Float[np.ndarray, concept]]:
+) -> tuple[Float[np.ndarray, "concept"], Float[np.ndarray, "concept"]]:
     """Numerators and weights per concept whose ratio of sums is the mean score over features.
 
     A concept's numerator is the score plus n times its influence, its weight 1; resampled concepts then give the

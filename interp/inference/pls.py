@@ -36,8 +36,8 @@ class PLSPath:
     Sizes beyond what the data hold (rank exhausted) predict like the largest one.
     """
 
-    x_mean: Float[np.ndarray, width]
-    y_mean: Float[np.ndarray, feature]
+    x_mean: Float[np.ndarray, "width"]
+    y_mean: Float[np.ndarray, "feature"]
     rotations: Float[np.ndarray, "width component"]
     """Columns turn centred X into scores: T = (X - mean) R."""
     loadings: Float[np.ndarray, "feature component"]
@@ -152,7 +152,7 @@ class PLSR(TransformerMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
         return int(self.n_components_)
 
 
-def _scale(A: Float[np.ndarray, "concept column"]) -> Float[np.ndarray, column]:
+def _scale(A: Float[np.ndarray, "concept column"]) -> Float[np.ndarray, "column"]:
     std = A.std(axis=0, ddof=1)
     return np.where(std == 0, 1.0, std)
 

@@ -51,7 +51,7 @@ class Cell(NamedTuple):
     defined: float
     """Share of the tested concepts on which the metric is defined."""
     estimate: float
-    replicates: Float[np.ndarray, resample]
+    replicates: Float[np.ndarray, "resample"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +135,7 @@ class Scores:
 
     def sample(
         self, control: str, metric: str, scoring: str = "held-out", selection: str = "argmin"
-    ) -> tuple[float, Float[np.ndarray, resample]]:
+    ) -> tuple[float, Float[np.ndarray, "resample"]]:
         """Estimate and bootstrap replicates of one control under one of the `SCORINGS`; NaN where it is undefined.
 
         Raises
@@ -165,12 +165,12 @@ class Scores:
             return float("nan"), np.full(self.replicates.shape[1], np.nan)
         return _share(value - floor, ceiling - floor), _share(replicates - floors, ceilings - floors)
 
-    def _values(self, row: int) -> tuple[float, Float[np.ndarray, resample]]:
+    def _values(self, row: int) -> tuple[float, Float[np.ndarray, "resample"]]:
         return float(self.cells["estimate"].to_numpy()[row]), self.replicates[row].astype(float)
 
     def _reference(
         self, control: str, reference: str, selection: str, metric: str
-    ) -> tuple[float, Float[np.ndarray, resample]]:
+    ) -> tuple[float, Float[np.ndarray, "resample"]]:
         """A reference on the control's own targets; controls that keep the targets share theirs."""
         owners = [control]
         if control in CONTROLS and CONTROLS[control].keeps_targets:

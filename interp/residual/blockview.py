@@ -16,8 +16,8 @@ from interp.subjects.capture import Trace
 class Norm:
     """A LayerNorm, or an RMSNorm (no centring, no shift), as a scale on each vector once its divisor is known."""
 
-    weight: Float[Tensor, width]
-    bias: Float[Tensor, width] | None
+    weight: Float[Tensor, "width"]
+    bias: Float[Tensor, "width"] | None
     eps: float
     centred: bool
 
@@ -77,7 +77,7 @@ class BlockView:
         return weight.reshape(heads, size, -1)  # type: ignore[operator]
 
     @property
-    def output_bias(self) -> Float[Tensor, width]:
+    def output_bias(self) -> Float[Tensor, "width"]:
         """b_O; zeros where the projection has none."""
         bias = getattr(part(self.block, self.anatomy.projection), "bias", None)
         return torch.zeros(self.resid_pre.shape[-1]).to(self.resid_pre) if bias is None else bias

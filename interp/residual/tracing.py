@@ -57,7 +57,7 @@ class TextTrace:
     """Contributions in one text."""
 
     tokens: list[str]
-    special: Bool[Tensor, position]
+    special: Bool[Tensor, "position"]
     trace: BatchTrace
 
     def own_share(self, *, cumulated: bool) -> Float[Tensor, "layer position"]:

@@ -17,7 +17,7 @@ PIP   := $(BIN)/python -m pip --disable-pip-version-check
 GIVEN := $(foreach p,SUBJECT DEVICE DTYPE,$(if $($(p)),$(shell echo $(p) | tr A-Z a-z)=$($(p))))
 
 .DEFAULT_GOAL := help
-.PHONY: help book chapter test check format serve bench lock clean env
+.PHONY: help book chapter test check format serve lock clean env
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null || sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1   \2/p' Makefile
@@ -64,9 +64,6 @@ format: $(STAMP)  ## bring code and chapters into their canonical form
 serve: $(STAMP)  ## look at the built book in a browser (PORT=8000)
 	@test -f _build/html/index.html || { echo "error: there is no book yet; run make book"; exit 2; }
 	@echo "http://localhost:$(PORT)  (Ctrl-C ends)"; cd _build/html && ../../$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 >/dev/null 2>&1
-
-bench: $(STAMP)  ## measure speed against what one would use instead
-	@$(BIN)/python -m benchmarks
 
 lock: $(STAMP)  ## resolve pyproject.toml anew into requirements.lock and environment.yml
 	@$(BIN)/python scripts/lock.py

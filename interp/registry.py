@@ -21,11 +21,11 @@ class Registry(Mapping[str, T], Generic[T]):
     Examples
     --------
     >>> colours = Registry("colour", "interp colours")
-    >>> colours.add("red", 1)
+    >>> colours.add("green", 1)
     1
-    >>> colours["rad"]
+    >>> colours["gren"]
     Traceback (most recent call last):
-    interp.errors.InputError: unknown colour 'rad'; did you mean 'red'? (interp colours lists them)
+    interp.errors.InputError: unknown colour 'gren'; did you mean 'green'? (interp colours lists them)
     """
 
     def __init__(self, kind: str, listing: str) -> None:

@@ -93,7 +93,8 @@ def test_binders_missing_cells_take_the_mean_of_the_others():
 
 
 def test_overlaps_of_the_norms():
-    mcrae, buchanan, binder = (set(load(n).lemmas) for n in ("mcrae", "buchanan", "binder"))
+    mcrae, binder = set(load("mcrae").lemmas), set(load("binder").lemmas)
+    buchanan = set(load("buchanan").concepts)  # as written: its homonyms keep their suffix
     assert len(mcrae & buchanan) == 530
     assert len(binder & mcrae) == 110
     assert len(binder & buchanan) == 372
@@ -125,7 +126,12 @@ def test_mean_vector_scores_what_the_literature_says(minilm):
 
 @pytest.mark.slow
 def test_pls_equals_scikit_learn_on_mcrae_at_every_size(minilm):
-    """Relative difference of predictions at most 1e-6 for every size to 100, against a converged scikit-learn."""
+    """Relative difference of predictions at most 1e-6 for every size to 100.
+
+    scikit-learn's `tol` bounds the squared change of a weight in one power iteration. With the gaps of this problem,
+    tol=1e-14 leaves an error of 1e-5 in scikit-learn's own weights (it differs by that much from its own SVD variant), so
+    the comparison is with tol=1e-20.
+    """
     from sklearn.cross_decomposition import PLSRegression
 
     from interp.inference import PLSR, grouped_folds
@@ -133,9 +139,8 @@ def test_pls_equals_scikit_learn_on_mcrae_at_every_size(minilm):
     mcrae = load("mcrae")
     X = minilm.lemma_vectors(mcrae.lemmas)
     split = grouped_folds(mcrae.lemmas, 10, 0)[0]
-    theirs = PLSRegression(100, scale=False, tol=1e-14, max_iter=5000)
-    with pytest.warns(UserWarning, match="Maximum number of iterations"):
-        theirs.fit(X[split.train], mcrae.values[split.train])
+    theirs = PLSRegression(100, scale=False, tol=1e-20, max_iter=200_000)
+    theirs.fit(X[split.train], mcrae.values[split.train])
     path = PLSR(100).fit(X[split.train], mcrae.values[split.train]).path_
     scores = (X[split.test] - X[split.train].mean(axis=0)) @ theirs.x_rotations_
     for k in range(1, 101):

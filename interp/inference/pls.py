@@ -80,7 +80,7 @@ class PLSPath:
 class PLSR(TransformerMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
     """PLS regression as a scikit-learn estimator that can also predict with every smaller number of components.
 
-    Agrees with scikit-learn's `PLSRegression(scale=False, tol=1e-14)`, and with its default where `scale=True`.
+    Agrees with scikit-learn's `PLSRegression(scale=False)` where that has converged (see `tests/test_data.py`).
 
     Parameters
     ----------

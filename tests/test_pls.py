@@ -56,6 +56,16 @@ def test_the_upper_bound_is_a_principal_component_analysis():
         assert np.allclose(path.predict(Y, k), general.predict(Y, k), atol=1e-6)
 
 
+def test_principal_components_of_a_large_sparse_matrix_are_the_same():
+    rng = np.random.default_rng(0)
+    Y = rng.integers(1, 30, (300, 400)) * (rng.random((300, 400)) < 0.03)
+    Y = Y[:, Y.any(axis=0)].astype(float)
+    path = fit_folds(Y, Y, [np.arange(300)], 20)[0]
+    for k in (1, 7, 20):
+        pca = PCA(k, svd_solver="full").fit(Y)
+        assert np.allclose(path.predict(Y, k), pca.inverse_transform(pca.transform(Y)), atol=1e-8)
+
+
 def test_squared_errors_equal_those_of_the_predictions():
     X, Y = problem()
     path = PLSR(n_components=10).fit(X[:50], Y[:50]).path_

@@ -54,16 +54,18 @@ def auc_tally(predicted: Float[np.ndarray, "test scored"], carries: Bool[np.ndar
     """Concordant pairs (carrier predicted above non-carrier; a tie is half) and pairs, by concept and feature."""
     n, m = predicted.shape
     concordant, pairs = np.zeros((n, m)), np.zeros((n, m))
-    who, which = np.nonzero(carries)
-    for start in range(0, len(who), max(1, CHUNK // max(n, 1))):
-        i, f = who[start : start + CHUNK // max(n, 1)], which[start : start + CHUNK // max(n, 1)]
+    which, who = np.nonzero(carries.T)  # carriers, feature by feature
+    step = max(1, CHUNK // max(n, 1))
+    for start in range(0, len(who), step):
+        i, f = who[start : start + step], which[start : start + step]
         others = ~carries[:, f].T
         mine, theirs = predicted[i, f][:, None], predicted[:, f].T
         won = ((mine > theirs) + 0.5 * (mine == theirs)) * others
         concordant[i, f] += won.sum(axis=1)
         pairs[i, f] += others.sum(axis=1)
-        np.add.at(concordant.T, f, won)
-        np.add.at(pairs.T, f, others)
+        first = np.flatnonzero(np.diff(f, prepend=-1))  # where each feature's carriers begin
+        concordant[:, f[first]] += np.add.reduceat(won, first, axis=0).T
+        pairs[:, f[first]] += np.add.reduceat(others, first, axis=0, dtype=float).T
     return FeatureTally((concordant, pairs), "auc")
 
 

@@ -25,6 +25,9 @@ from interp.inference.lanczos import leading_eigenvector
 MOST_COMPONENTS = 100
 """The largest latent size tried unless one asks for another (PROTOCOL 4)."""
 
+SPARSE_BELOW = 0.1
+"""Density below which a target matrix is multiplied as a sparse one."""
+
 EXHAUSTED = 1e-12
 """A component whose covariance with Y has fallen to this share of the first one's carries rounding error only."""
 
@@ -280,16 +283,45 @@ def _components(
 
 def _principal_components(Y: Float[np.ndarray, "concept feature"], n_components: int) -> PLSPath:
     """PLS of Y on itself: its principal components, since the weights are eigenvectors and equal the loadings."""
-    from scipy.linalg import eigh
-
     mean = Y.mean(axis=0)
-    centred = Y - mean
     n, m = Y.shape
-    small = centred @ centred.T if n < m else centred.T @ centred
-    size = len(small)
-    values, vectors = eigh(small, subset_by_index=[size - n_components, size - 1], driver="evr")
-    values, vectors = values[::-1], vectors[:, ::-1]
+    values, vectors = _leading_eigenpairs(Y, mean, n_components)
     kept = values > EXHAUSTED * max(values[0], np.finfo(float).tiny)
-    axes = vectors[:, kept] if n >= m else centred.T @ (vectors[:, kept] / np.sqrt(values[kept]))
+    values, vectors = values[kept], vectors[:, kept]
+    # Eigenvectors of the smaller Gram matrix; from those of Y Y' to the axes in feature space by one product.
+    axes = vectors if n >= m else (Y - mean).T @ (vectors / np.sqrt(values))
     axes = _padded(axes, n_components)
     return PLSPath(mean, mean, axes, axes)
+
+
+def _leading_eigenpairs(
+    Y: Float[np.ndarray, "concept feature"], mean: Float[np.ndarray, "feature"], count: int
+) -> tuple[Float[np.ndarray, "count"], Float[np.ndarray, "smaller count"]]:
+    """Largest eigenvalues and vectors, descending, of the smaller Gram matrix of Y less `mean`."""
+    from scipy.linalg import eigh
+    from scipy.sparse import csr_array
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    n, m = Y.shape
+    size = min(n, m)
+    if count < size // 8 and (Y != 0).mean() < SPARSE_BELOW:
+        # Large and sparse: products with Y are cheap, its Gram matrix is not.
+        left = csr_array(Y)
+        right = left.T.tocsr()
+        ones = np.ones(n)
+
+        def rows(v: np.ndarray) -> np.ndarray:
+            return left @ v - ones * (mean @ v)
+
+        def columns(u: np.ndarray) -> np.ndarray:
+            return right @ u - mean * (ones @ u)
+
+        product = (lambda u: rows(columns(u))) if n < m else (lambda v: columns(rows(v)))
+        start = np.linspace(1, 2, size)  # fixed, so that the same data give the same bits
+        values, vectors = eigsh(LinearOperator((size, size), matvec=product, dtype=float), k=count, v0=start, tol=1e-12)
+        order = np.argsort(values)[::-1]
+        return values[order], vectors[:, order]
+    centred = Y - mean
+    small = centred @ centred.T if n < m else centred.T @ centred
+    values, vectors = eigh(small, subset_by_index=[size - count, size - 1], driver="evr")
+    return values[::-1], vectors[:, ::-1]

@@ -239,6 +239,7 @@ def _download(dataset: str, file: File) -> bytes:
 
     if file.url is None:
         raise InputError(f"{dataset}: {file.name!r} was made for this project and has no address; set INTERP_DATA")
+    pooch.get_logger().setLevel("WARNING")  # it would advise to note down the checksum, which is noted here
     scratch = cache_folder() / ".downloads"
     try:
         # The archive itself may be repacked by its host; the file inside it is what the checksum speaks of.

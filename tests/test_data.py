@@ -129,8 +129,8 @@ def test_pls_equals_scikit_learn_on_mcrae_at_every_size(minilm):
     """Relative difference of predictions at most 1e-6 for every size to 100.
 
     scikit-learn's `tol` bounds the squared change of a weight in one power iteration. With the gaps of this problem,
-    tol=1e-14 leaves an error of 1e-5 in scikit-learn's own weights (it differs by that much from its own SVD variant), so
-    the comparison is with tol=1e-20.
+    tol=1e-14 leaves an error of 1e-5 in scikit-learn's own predictions (they differ by that much from those of its own
+    SVD variant), so the comparison is with tol=1e-20.
     """
     from sklearn.cross_decomposition import PLSRegression
 

@@ -46,7 +46,9 @@ def server(tmp_path):
 @pytest.fixture
 def dataset(monkeypatch, server):
     monkeypatch.delenv("INTERP_DATA", raising=False)
-    registered = datasets.Dataset("toy", "a toy", (datasets.File("plain.txt", SHA, f"{server}/plain.txt"),), "free", "nobody")
+    registered = datasets.Dataset(
+        "toy", "a toy", (datasets.File("plain.txt", SHA, f"{server}/plain.txt"),), "free", "nobody"
+    )
     monkeypatch.setitem(datasets.DATASETS._members, "toy", registered)
 
     def change(**of_the_file):

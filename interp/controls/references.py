@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from interp.controls.problem import Problem, control
+from interp.controls.problem import NotApplicable, Problem, control
 
 
 @control("original", keeps="everything", destroys="nothing", keeps_targets=True)
@@ -53,3 +53,18 @@ def noise(problem: Problem, rng: np.random.Generator) -> Problem:
     """X := standard normal of the same width. Concepts with one lemma get one vector, as the real ones do."""
     words, word_of = np.unique(np.asarray(problem.lemmas), return_inverse=True)
     return replace(problem, X=rng.standard_normal((len(words), problem.X.shape[1]))[word_of])
+
+
+@control(
+    "random-lookup",
+    keeps="which words share sub-words",
+    destroys="what the vectors mean",
+    keeps_targets=True,
+)
+def random_lookup(problem: Problem, rng: np.random.Generator) -> Problem:
+    """X := one standard normal vector per WordPiece, averaged over a word's pieces like the real one."""
+    if problem.pieces is None:
+        raise NotApplicable("random-lookup needs the sub-words of each lemma; these embeddings came without them")
+    known = sorted({piece for pieces in problem.pieces for piece in pieces})
+    vector = dict(zip(known, rng.standard_normal((len(known), problem.X.shape[1]))))
+    return replace(problem, X=np.stack([np.mean([vector[p] for p in pieces], axis=0) for pieces in problem.pieces]))

@@ -151,12 +151,15 @@ def crossvalidate(
             splits = grouped_folds(problem.lemmas, folds, seed)
             kept = False  # whether floor and ceilings of the real targets are there already
             for control in wanted:
-                run = _Run(control.name, seed, splits, chosen_metrics, selections, bootstrap)
                 try:
                     altered = control.build(problem, generator(seed, "control", control.name))
                 except NotApplicable as why:
                     skipped[control.name] = str(why)
                 else:
+                    run = _Run(control.name, seed, splits, chosen_metrics, selections, bootstrap)
+                    if altered.lemmas is not problem.lemmas:  # concepts in another order, and folds with them
+                        run.splits = grouped_folds(altered.lemmas, folds, seed)
+                        run.bootstrap = Bootstrap(altered.lemmas, resamples)
                     run.score(control, altered, fit, largest, device)
                     if references and not (control.keeps_targets and kept):
                         run.references(altered, fit, largest, device)

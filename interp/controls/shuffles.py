@@ -43,7 +43,7 @@ def shuffle_both(problem: Problem, rng: np.random.Generator) -> Problem:
     """Concepts in another order: rows of X and Y, lemmas and categories permuted alike."""
     order = rng.permutation(len(problem.Y))
 
-    def turned(values: tuple) -> tuple:  # type: ignore[type-arg]
+    def turned(values: tuple) -> tuple:
         return tuple(values[i] for i in order)
 
     return replace(

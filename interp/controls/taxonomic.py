@@ -52,7 +52,7 @@ def derangement(members: dict[str, np.ndarray], rng: np.random.Generator) -> dic
     """The donor of each category, see `taxonomy-between`."""
     names = rng.permutation(sorted(members)).tolist()
     names.sort(key=lambda name: len(members[name]))
-    donors = {}
+    donors: dict[str, str] = {}
     while names:
         ring = names[:3] if len(names) == 3 else names[:2]
         donors |= dict(zip(ring, [*ring[1:], ring[0]]))

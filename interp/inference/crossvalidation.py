@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from interp.controls import CONTROLS, Control, NotApplicable, Problem
 from interp.errors import InputError
-from interp.inference import featurewise, pls
+from interp.inference import featurewise, ffnn, pls
 from interp.inference.folds import Split, grouped_folds
 from interp.inference.latent import RULES, choose
 from interp.inference.metrics import (
@@ -66,6 +66,13 @@ def _plsr(
     device: str,
 ) -> Sequence[Path]:
     return pls.fit_folds(problem.X, problem.Y, [split.train for split in splits], largest, device=device)
+
+
+@MAPPINGS.register("ffnn")
+def _ffnn(problem: Problem, splits: Sequence[Split], largest: int | None, seed: int, device: str) -> Sequence[Path]:
+    sizes = [size for size in ffnn.HIDDEN_SIZES if largest is None or size <= largest] or [largest or 1]
+    folds = [(split.train, split.validation) for split in splits]
+    return ffnn.fit_folds(problem.X, problem.Y, folds, sizes, seed=seed, device=device)
 
 
 class Norms(Protocol):
@@ -146,7 +153,12 @@ def crossvalidate(
     fit = MAPPINGS[mapping]
     bootstrap = Bootstrap(problem.lemmas, resamples)
     runs, skipped = [], {}
-    with tqdm(total=len(seeds) * len(wanted), desc=f"{mapping}, {len(wanted)} controls", unit="run") as bar:
+    with tqdm(
+        total=len(seeds) * len(wanted),
+        desc=f"{mapping}, {len(wanted)} controls",
+        unit="run",
+        disable=None if len(seeds) * len(wanted) > 1 else True,
+    ) as bar:
         for seed in seeds:
             splits = grouped_folds(problem.lemmas, folds, seed)
             kept = False  # whether floor and ceilings of the real targets are there already

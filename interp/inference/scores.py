@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -111,6 +111,20 @@ class Scores:
             np.concatenate([p.replicates for p in parts]),
             {name: why for p in parts for name, why in p.skipped.items()},
         )
+
+    @classmethod
+    def over_seeds(cls, parts: Sequence[Scores]) -> Scores:
+        """Average results of the same controls with one seed each."""
+        cells = [cell for part in parts for cell in part._single_seed_cells()]
+        return cls.pooled(cells, {k: v for p in parts for k, v in p.skipped.items()}, parts[0].replicates.shape[1])
+
+    def _single_seed_cells(self) -> Iterator[Cell]:
+        folds = dict(iter(self.folds.groupby(KEY, sort=False)))
+        for row, replicates in zip(self.cells.itertuples(index=False), self.replicates, strict=True):
+            mine = folds[row[:5]]
+            (seed,) = mine["seed"].unique()
+            sizes, values = tuple(mine["latent"].tolist()), tuple(mine["value"].tolist())
+            yield Cell(*row[:5], int(seed), sizes, values, row.defined, row.estimate, replicates)  # type: ignore[call-arg]
 
     def to_tables(self) -> dict[str, pd.DataFrame]:
         """The parts as tables with string column names, for the store."""

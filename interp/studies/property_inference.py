@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from interp import norms as norm_sets
 from interp import subjects
@@ -35,7 +37,7 @@ def _one_control(
     embedding: str,
     mapping: str,
     folds: int,
-    seeds: list[int],
+    seed: int,
     selections: list[str],
     metrics: list[str] | None,
     largest: int | None,
@@ -51,7 +53,7 @@ def _one_control(
         mapping=mapping,
         controls=[control],
         folds=folds,
-        seeds=seeds,
+        seeds=[seed],
         selections=selections,
         metrics=metrics,
         largest=largest,
@@ -78,29 +80,32 @@ def property_scores(
     dtype: str = "float32",
     device: str = "cpu",
 ) -> Scores:
-    """Cross-validated scores of `controls`, each kept in the store by itself (see `inference.crossvalidate`).
+    """Cross-validated scores of `controls` (see `inference.crossvalidate`); each control and seed is a stored result.
 
     `original` is always among them: the others are read against its floor and ceilings. With `concepts`, a random
     subset of so many concepts (for trying things out).
     """
     wanted = list(dict.fromkeys(["original", *(CONTROLS[name].name for name in controls)]))
-    return Scores.concatenated(
-        Scores.from_tables(
-            _one_control(
-                subject=subject,
-                norms=norms,
-                control=control,
-                embedding=embedding,
-                mapping=mapping,
-                folds=folds,
-                seeds=list(seeds),
-                selections=list(selections),
-                metrics=None if metrics is None else list(metrics),
-                largest=largest,
-                concepts=concepts,
-                dtype=dtype,
-                device=device,
-            )
-        )
-        for control in wanted
-    )
+    seeds = list(seeds)
+    common: dict[str, Any] = {
+        "subject": subject,
+        "norms": norms,
+        "embedding": embedding,
+        "mapping": mapping,
+        "folds": folds,
+        "selections": list(selections),
+        "metrics": None if metrics is None else list(metrics),
+        "largest": largest,
+        "concepts": concepts,
+        "dtype": dtype,
+        "device": device,
+    }
+    parts = []
+    with tqdm(total=len(wanted) * len(seeds), desc=f"{subject} -> {norms}, {mapping}", unit="run") as bar:
+        for control in wanted:
+            by_seed = []
+            for seed in seeds:
+                by_seed.append(Scores.from_tables(_one_control(control=control, seed=seed, **common)))
+                bar.update()
+            parts.append(Scores.over_seeds(by_seed))
+    return Scores.concatenated(parts)

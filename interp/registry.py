@@ -62,8 +62,8 @@ class Registry(Mapping[str, T], Generic[T]):
 
 def unknown(kind: str, name: object, known: "Mapping[str, object] | list[str]", listing: str = "") -> str:
     """The line for a name nobody knows: with the nearest known one, where there is one near enough."""
-    from rapidfuzz import process
+    from rapidfuzz import fuzz, process
 
-    near = process.extractOne(str(name), list(known), score_cutoff=70)
+    near = process.extractOne(str(name), list(known), scorer=fuzz.ratio, score_cutoff=60)
     hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(map(str, known)) or 'none'}"
     return f"unknown {kind} {name!r}{hint}" + (f" ({listing} lists them)" if listing and near else "")

@@ -27,6 +27,12 @@ def sample(estimate, sd=0.01, reference=None, seed=0):
         ("nearly-the-same", sample(0.90, 0.08, reference=1.0), "undecided"),
         ("nearly-the-same", sample(1.50, reference=1.0), "fails"),
         ("nearly-the-same", Sample(float("nan"), np.full(10, np.nan)), "not run"),
+        ("reaches", sample(0.97, reference=1.0), "holds"),
+        ("reaches", sample(1.50, reference=1.0), "holds"),
+        ("reaches", sample(0.40, reference=1.0), "partly"),
+        ("reaches", sample(0.02, reference=1.0), "fails"),
+        ("reaches", sample(0.90, 0.08, reference=1.0), "undecided"),
+        ("reaches", Sample(float("nan"), np.full(10, np.nan)), "not run"),
         ("close-to-the-ceiling", sample(0.97), "holds"),
         ("close-to-the-ceiling", sample(0.70), "partly"),
         ("close-to-the-ceiling", sample(0.20), "fails"),
@@ -62,6 +68,7 @@ def test_every_rule_is_tested_above():
     ("rule", "truth", "reference", "level"),
     [
         ("nearly-the-same", 0.9, 1.0, 0.05),
+        ("reaches", 0.9, 1.0, 0.05),
         ("collapses-to-the-floor", 0.10, None, 0.025),
         ("below-one-half", 0.5, None, 0.025),
         ("above-one-half", 0.5, None, 0.025),
@@ -103,7 +110,7 @@ def test_planted_norms_are_judged_as_planted():
     assert judge("P3", scores)["P3-noise"].outcome == "fails"
     table = verdict_table({"planted": verdicts})
     assert list(table.columns) == ["claim", "reading", "planted"]
-    assert table["planted"].str.startswith(("holds", "fails", "partly", "undecided")).all()
+    assert table["planted"].str.startswith(OUTCOMES).all()
 
 
 def test_a_control_that_was_not_run_gives_not_run():

@@ -16,8 +16,10 @@ Evidence: TypeAlias = Scores | pd.DataFrame
 """Cross-validated scores of controls, or a pooled table of mixing by layer."""
 
 
-def judge(claim: str, evidence: Evidence) -> dict[str, Verdict]:
+def judge(claim: str, evidence: Evidence, selection: str | None = None) -> dict[str, Verdict]:
     """The verdict of each reading of `claim` that this kind of evidence can answer, by the reading's id.
+
+    Scores are judged with the latent sizes of `selection`; by default the first one that was run.
 
     Raises
     ------
@@ -25,14 +27,14 @@ def judge(claim: str, evidence: Evidence) -> dict[str, Verdict]:
         For an unknown claim.
     """
     study = "property-inference" if isinstance(evidence, Scores) else "residual-mixing"
-    return {r.id: RULES[r.rule](_sample(r, evidence)) for r in readings(claim) if r.study == study}
+    return {r.id: RULES[r.rule](_sample(r, evidence, selection)) for r in readings(claim) if r.study == study}
 
 
-def _sample(reading: Reading, evidence: Evidence) -> Sample:
+def _sample(reading: Reading, evidence: Evidence, selection: str | None) -> Sample:
     wanted = reading.statistic
     if isinstance(evidence, Scores):
         scoring, metric = wanted["scoring"], wanted["metric"]
-        selection = wanted.get("selection", str(evidence.cells["selection"].iloc[0]))
+        selection = selection or str(evidence.cells["selection"].iloc[0])
         mine = _scored(evidence, wanted["control"], metric, scoring, selection)
         if "against" not in wanted:
             return Sample(*mine)

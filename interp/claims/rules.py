@@ -78,6 +78,25 @@ def nearly_the_same(sample: Sample) -> Verdict:
     return Verdict("undecided" if low < SAME else "fails", gap, low, high, 0.90, note)
 
 
+@RULES.register("reaches")
+def reaches(sample: Sample) -> Verdict:
+    """Not lower than the reference by 0.10 or more: holds if the 90 % interval of the difference lies above -0.10.
+
+    Otherwise, if the interval lies below -0.10: fails where the score has collapsed to the floor, partly where not.
+    """
+    if sample.references is None or not np.isfinite([sample.estimate, sample.reference]).all():
+        return _not_run("no calibrated score here")
+    low, high = _limits(sample.replicates - sample.references, 0.90)
+    outcome = "undecided"
+    if low > -SAME:
+        outcome = "holds"
+    elif high < -SAME:
+        outcome = "fails" if _limits(sample.replicates, 0.95)[1] < COLLAPSED else "partly"
+    retained = sample.estimate / sample.reference if sample.reference else float("nan")
+    note = f"share retained {retained:z.2f}"
+    return Verdict(outcome, sample.estimate - sample.reference, low, high, 0.90, note)
+
+
 @RULES.register("collapses-to-the-floor")
 def collapses_to_the_floor(sample: Sample) -> Verdict:
     """Holds if the 95 % interval of the calibrated score lies below 0.10, fails if above."""

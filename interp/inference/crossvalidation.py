@@ -68,6 +68,17 @@ def _plsr(
     return pls.fit_folds(problem.X, problem.Y, [split.train for split in splits], largest, device=device)
 
 
+@MAPPINGS.register("plsr-scaled")
+def _plsr_scaled(
+    problem: Problem,
+    splits: Sequence[Split],
+    largest: int | None,
+    seed: int,  # noqa: ARG001  (nothing is drawn)
+    device: str,
+) -> Sequence[Path]:
+    return pls.fit_scaled(problem.X, problem.Y, [split.train for split in splits], largest, device=device)
+
+
 @MAPPINGS.register("ffnn")
 def _ffnn(problem: Problem, splits: Sequence[Split], largest: int | None, seed: int, device: str) -> Sequence[Path]:
     sizes = [size for size in ffnn.HIDDEN_SIZES if largest is None or size <= largest] or [largest or 1]

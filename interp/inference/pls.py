@@ -125,15 +125,9 @@ class PLSR(TransformerMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
         )
         self._flat = y.ndim == 1
         Y = y.reshape(len(y), -1).astype(np.float64)
-        x_scale, y_scale = (_scale(X), _scale(Y)) if self.scale else (np.ones(X.shape[1]), np.ones(Y.shape[1]))
-        path = fit_folds(X / x_scale, Y / y_scale, [np.arange(len(X))], self.n_components, device=self.device)[0]
-        self.path_ = PLSPath(
-            path.x_mean * x_scale,
-            path.y_mean * y_scale,
-            path.rotations / x_scale[:, None],
-            path.loadings * y_scale[:, None],
-        )
-        self.n_components_ = path.rotations.shape[1]
+        fit = fit_scaled if self.scale else fit_folds
+        (self.path_,) = fit(X, Y, [np.arange(len(X))], self.n_components, device=self.device)
+        self.n_components_ = self.path_.rotations.shape[1]
         return self
 
     def predict(
@@ -158,6 +152,32 @@ class PLSR(TransformerMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
 def _scale(A: Float[np.ndarray, "concept column"]) -> Float[np.ndarray, "column"]:
     std = A.std(axis=0, ddof=1)
     return np.where(std == 0, 1.0, std)
+
+
+def fit_scaled(
+    X: Float[np.ndarray, "concept width"],
+    Y: Float[np.ndarray, "concept feature"],
+    training: Sequence[np.ndarray],
+    n_components: int | None = None,
+    *,
+    device: str = "cpu",
+) -> list[PLSPath]:
+    """As `fit_folds`, each column of X and Y first divided by its standard deviation over the training rows."""
+    paths = []
+    for rows in training:
+        x_scale = _scale(X[rows])
+        scaled = X / x_scale
+        y_scale, targets = (x_scale, scaled) if Y is X else (_scale(Y[rows]), Y / _scale(Y[rows]))
+        (path,) = fit_folds(scaled, targets, [rows], n_components, device=device)
+        paths.append(
+            PLSPath(
+                path.x_mean * x_scale,
+                path.y_mean * y_scale,
+                path.rotations / x_scale[:, None],
+                path.loadings * y_scale[:, None],
+            )
+        )
+    return paths
 
 
 def largest_size(n_train: int, width: int) -> int:

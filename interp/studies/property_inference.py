@@ -11,14 +11,21 @@ from tqdm import tqdm
 from interp import norms as norm_sets
 from interp import subjects
 from interp.controls import CONTROLS
+from interp.errors import InputError
 from interp.inference import Scores, crossvalidate
 from interp.norms import NormSet
+from interp.norms.treatments import TREATMENTS, categorised
+from interp.registry import unknown
 from interp.seeding import generator
 from interp.store import Tables, study
 
 
 def _checksum(name: str) -> str:
     return norm_sets.load(name).checksum
+
+
+CASINGS = {"lower": str.lower, "capitalised": str.capitalize}
+"""How the lemmas are spelled when they are embedded; an uncased vocabulary knows no difference."""
 
 
 def some_concepts(norms: NormSet, count: int | None) -> NormSet:
@@ -35,6 +42,9 @@ def _one_control(
     norms: str,
     control: str,
     embedding: str,
+    targets: str,
+    casing: str,
+    only_categorised: bool,
     mapping: str,
     folds: int,
     seed: int,
@@ -45,10 +55,13 @@ def _one_control(
     dtype: str,
     device: str,
 ) -> Tables:
-    loaded = some_concepts(norm_sets.load(norms), concepts)
+    loaded = TREATMENTS[targets](some_concepts(norm_sets.load(norms), concepts))
+    if only_categorised:
+        loaded = categorised(loaded)
+    lemmas = [CASINGS[casing](lemma) for lemma in loaded.lemmas]
     model = subjects.load(subject, device=device, dtype=dtype)
     return crossvalidate(
-        model.lemma_vectors(loaded.lemmas, embedding),
+        model.lemma_vectors(lemmas, embedding),
         loaded,
         mapping=mapping,
         controls=[control],
@@ -59,7 +72,7 @@ def _one_control(
         largest=largest,
         # Floor and ceilings of the real targets are had once, with the original.
         references=control == "original" or not CONTROLS[control].keeps_targets,
-        pieces=[model.pieces(lemma) for lemma in loaded.lemmas],
+        pieces=[model.pieces(lemma) for lemma in lemmas],
         device=device,
     ).to_tables()
 
@@ -70,6 +83,9 @@ def property_scores(
     controls: Iterable[str] = ("original",),
     *,
     embedding: str = "wordpiece",
+    targets: str = "raw",
+    casing: str = "lower",
+    only_categorised: bool = False,
     mapping: str = "plsr",
     folds: int = 10,
     seeds: Iterable[int] = range(3),
@@ -82,15 +98,32 @@ def property_scores(
 ) -> Scores:
     """Cross-validated scores of `controls` (see `inference.crossvalidate`); each control and seed is a stored result.
 
-    `original` is always among them: the others are read against its floor and ceilings. With `concepts`, a random
-    subset of so many concepts (for trying things out).
+    Parameters
+    ----------
+    targets
+        A name in `norms.treatments.TREATMENTS`.
+    casing
+        ``lower`` or ``capitalised``: the spelling that is embedded.
+    only_categorised
+        Leave out the concepts without a category.
+    concepts
+        A random subset of so many concepts, for trying things out.
+
+    Notes
+    -----
+    `original` is always among the controls: the others are read against its floor and ceilings.
     """
+    if casing not in CASINGS:
+        raise InputError(unknown("casing", casing, CASINGS))
     wanted = list(dict.fromkeys(["original", *(CONTROLS[name].name for name in controls)]))
     seeds = list(seeds)
     common: dict[str, Any] = {
         "subject": subject,
         "norms": norms,
         "embedding": embedding,
+        "targets": targets,
+        "casing": casing,
+        "only_categorised": only_categorised,
         "mapping": mapping,
         "folds": folds,
         "selections": list(selections),

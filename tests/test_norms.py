@@ -6,6 +6,7 @@ import pytest
 from interp.errors import InputError
 from interp.norms import NORMS, NormSet, describe, load
 from interp.norms.normset import lemma_of, settled_taxonomy
+from interp.norms.treatments import TREATMENTS, categorised
 
 GOOD = """concept,feature,value,category
 robin,has_wings,20,bird
@@ -148,3 +149,25 @@ def test_everyday_has_the_form_of_mcraes_norms():
     assert norms.kinds is not None
     assert describe(norms)["concepts"] == len(norms.concepts)
     assert not norms.dense
+
+
+def test_forms_of_the_targets(table):
+    norms = load(table(GOOD))
+    assert TREATMENTS["raw"](norms) is norms
+    assert TREATMENTS["binary"](norms).values.tolist() == [[1, 0, 0], [0, 1, 1], [0, 1, 0]]
+    unit = TREATMENTS["unit-row"](norms).values
+    assert np.allclose(np.linalg.norm(unit, axis=1), 1)
+    assert np.allclose(unit[1], np.array([0, 20, 12]) / np.hypot(20, 12))
+    with pytest.raises(InputError, match="did you mean 'unit-row'"):
+        TREATMENTS["unit-rows"]
+
+
+def test_dense_ratings_become_binary_about_the_features_median():
+    values = np.array([[1.0, 6.0], [2.0, 5.0], [3.0, 4.0]])
+    words = ("a", "b", "c")
+    dense = NormSet("dense", words, words, ("f", "g"), values, ("x",) * 3, None, "rating", "nobody", "free")
+    assert TREATMENTS["binary"](dense).values.tolist() == [[0, 1], [0, 0], [1, 0]]
+
+
+def test_only_the_categorised_are_left(table):
+    assert categorised(load(table(GOOD))).concepts == ("robin", "sparrow")

@@ -11,7 +11,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from interp.errors import InputError
 from interp.inference import PLSR
-from interp.inference.pls import fit_folds
+from interp.inference.pls import fit_folds, fit_scaled
 
 # All of scikit-learn's checks but the one that needs an experimental mode of scipy.
 ESTIMATOR_CHECKS = [c for _, c in estimator_checks_generator(PLSR()) if c.func.__name__ != "check_array_api_input"]
@@ -81,6 +81,14 @@ def test_folds_together_equal_folds_one_by_one():
         alone = fit_folds(X, Y, [rows], 9)[0]
         assert np.allclose(path.predict(X, 9), alone.predict(X, 9), atol=1e-7)
         assert np.allclose(path.predict(X, 9), reference(X[rows], Y[rows], 9).predict(X), atol=1e-6)
+
+
+def test_scaled_folds_are_scaled_by_their_own_training_rows():
+    X, Y = problem()
+    training = [np.arange(60), np.arange(20, 80)]
+    for rows, path in zip(training, fit_scaled(X, Y, training, 6), strict=True):
+        theirs = reference(X[rows], Y[rows], 6, scale=True).predict(X)
+        assert np.abs(path.predict(X, 6) - theirs).max() < 1e-6 * np.abs(theirs).max()
 
 
 def test_exhausted_rank_predicts_like_the_last_component_there_is():

@@ -27,7 +27,7 @@ def load() -> NormSet:
     concepts = tuple(matrix.index)
     word_class = rows.groupby("cue")["pos_cue"].agg(lambda labels: labels.mode().iloc[0])
     nouns = {cue for cue in concepts if word_class[cue] == "noun"}
-    supersense = wordnet.supersenses("buchanan")
+    supersense = wordnet.supersenses("buchanan", nouns)
     return NormSet(
         "buchanan",
         concepts,

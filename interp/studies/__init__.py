@@ -6,5 +6,13 @@ same computation and share its stored result.
 
 from interp.studies.property_inference import property_scores, some_concepts
 from interp.studies.residual_stream import residual_mixing
+from interp.studies.sensitivity import sensitivity, sensitivity_moves, sensitivity_table
 
-__all__ = ["property_scores", "residual_mixing", "some_concepts"]
+__all__ = [
+    "property_scores",
+    "residual_mixing",
+    "sensitivity",
+    "sensitivity_moves",
+    "sensitivity_table",
+    "some_concepts",
+]

@@ -27,6 +27,7 @@ def ladder(
     controls: Sequence[str],
     scorings: Sequence[str] = ("calibrated", "of-upper-bound", "training"),
     selection: str = "argmin",
+    limits: tuple[float, float] = (-0.35, 1.35),
 ) -> Figure:
     """Score of each control, one rung a control, one column a norm set, one colour and marker a scoring.
 
@@ -36,6 +37,9 @@ def ladder(
         By norm set: a table with control, scoring, selection, metric, estimate, low, high (`Scores.summary`).
     controls
         Rungs, from top to bottom.
+    limits
+        Scores beyond them are drawn as arrowheads at the edge: where floor and ceiling nearly meet, a calibrated score
+        can be anything.
     """
     figure, axes = plt.subplots(
         1, len(summaries), figsize=(WIDTH, 0.36 * len(controls) + 1.6), sharey=True, squeeze=False
@@ -48,11 +52,17 @@ def ladder(
         for scoring, offset, colour, marker in zip(scorings, offsets, PALETTE, MARKERS):
             rows = mine[mine["scoring"] == scoring].set_index("control").reindex(controls)
             y = np.arange(len(controls)) + offset
-            axis.hlines(y, rows["low"], rows["high"], color=colour, linewidth=1.6, zorder=2)
-            axis.plot(
-                rows["estimate"], y, marker, color=colour, markeredgecolor=SURFACE, markeredgewidth=0.6, zorder=3,
-                label=LABELS[scoring],
-            )  # fmt: skip
+            low, high = (rows[side].clip(*limits) for side in ("low", "high"))
+            axis.hlines(y, low, high, color=colour, linewidth=1.6, zorder=2)
+            inside = rows["estimate"].between(*limits)
+            style = {"color": colour, "markeredgecolor": SURFACE, "markeredgewidth": 0.6, "zorder": 3}
+            axis.plot(rows["estimate"].where(inside), y, marker, label=LABELS[scoring], **style)
+            for beyond, side, arrow in (
+                (rows["estimate"] < limits[0], limits[0], "<"),
+                (rows["estimate"] > limits[1], limits[1], ">"),
+            ):
+                axis.plot(np.full(beyond.sum(), side), y[beyond.to_numpy()], arrow, clip_on=False, **style)
+        axis.set_xlim(*limits)
         axis.set_title(name)
         axis.set_xlabel(f"{metric}, by scoring")
         axis.grid(axis="y", color=GRID, linewidth=0.6)

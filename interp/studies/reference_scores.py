@@ -1,0 +1,101 @@
+"""The scores of every control on the human norms, for `make reference`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from interp import claims, reference, store
+from interp.controls import CONTROLS
+from interp.inference import Scores
+from interp.studies.property_inference import property_scores
+
+NAME = "property-inference"
+"""Folder of these results in ``book/reference``."""
+
+SELECTIONS = ("argmin", "elbow", "one-se", "20", "50")
+TAXONOMIC = ("original", "taxonomy-within", "taxonomy-between")
+"""What rests on the taxonomy is also scored without the uncategorised concepts (PROTOCOL 2)."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One entry of the reference: a norm set, a mapping, and how often the folds are dealt."""
+
+    norms: str
+    mapping: str
+    seeds: int
+    subject: str = "minilm"
+
+    @property
+    def entry(self) -> str:
+        """Name of the entry."""
+        return f"{self.subject}-{self.norms}-{self.mapping}"
+
+
+PLAN = (
+    Planned("everyday", "plsr", 5),
+    Planned("mcrae", "plsr", 5),
+    Planned("binder", "plsr", 5),
+    Planned("buchanan", "plsr", 3),
+    Planned("everyday", "ffnn", 5),
+    Planned("mcrae", "ffnn", 5),
+    Planned("binder", "ffnn", 5),
+    Planned("buchanan", "ffnn", 3),
+)
+
+
+def scores(planned: Planned, *, device: str = "cpu") -> dict[str, Scores]:
+    """All controls on all concepts, and the taxonomic ones on the categorised concepts (with PLSR)."""
+
+    def run(controls: tuple[str, ...], only_categorised: bool) -> Scores:
+        return property_scores(
+            planned.subject,
+            planned.norms,
+            controls,
+            mapping=planned.mapping,
+            seeds=range(planned.seeds),
+            selections=SELECTIONS,
+            only_categorised=only_categorised,
+            device=device,
+        )
+
+    found = {"all": run(tuple(CONTROLS), False)}
+    if planned.mapping == "plsr":
+        found["categorised"] = run(TAXONOMIC, True)
+    return found
+
+
+def tables(planned: Planned, found: dict[str, Scores]) -> dict[str, pd.DataFrame]:
+    """Summary, verdicts by rule for the latent size, and controls that do not apply."""
+    labels = {"norms": planned.norms, "subject": planned.subject, "mapping": planned.mapping, "seeds": planned.seeds}
+    summaries, verdicts, skipped = [], [], []
+    for concepts, result in found.items():
+        summaries.append(result.summary().assign(concepts=concepts))
+        skipped += [{"control": name, "reason": why, "concepts": concepts} for name, why in result.skipped.items()]
+        for selection in SELECTIONS:
+            for claim in claims.CLAIMS:
+                for reading, verdict in claims.judge(claim, result, selection).items():
+                    verdicts.append(
+                        {"claim": claim, "reading": reading, "selection": selection, "concepts": concepts}
+                        | {k: getattr(verdict, k) for k in ("outcome", "statistic", "low", "high", "level", "note")}
+                    )
+    return {
+        "summary": pd.concat(summaries, ignore_index=True).assign(**labels),
+        "verdicts": pd.DataFrame(verdicts).assign(**labels),
+        "skipped": pd.DataFrame(skipped, columns=["control", "reason", "concepts"]).assign(**labels),
+    }
+
+
+def make(planned: Planned, *, device: str = "cpu") -> None:
+    """Compute one entry (what is in the store is replayed) and write it."""
+    before = len(store.used)
+    found = scores(planned, device=device)
+    reference.write(
+        NAME,
+        planned.entry,
+        tables(planned, found),
+        command=f"make reference ONLY={planned.entry}",
+        used=store.used[before:],
+    )

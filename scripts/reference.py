@@ -1,0 +1,44 @@
+"""`make reference`: compute the results that the book shows on every machine, and write them to book/reference/.
+
+Interrupt it whenever you like: every control and seed is a stored result, and the next call goes on from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from interp.errors import InputError
+from interp.registry import unknown
+from interp.studies import reference_scores
+
+
+def main() -> int:
+    planned = {p.entry: p for p in reference_scores.PLAN}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="*", metavar="ENTRY", help=f"some of: {', '.join(planned)}")
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args()
+    try:
+        for entry in options.only or planned:
+            if entry not in planned:
+                raise InputError(unknown("reference result", entry, list(planned)))
+        for entry in options.only or planned:
+            started = time.perf_counter()
+            reference_scores.make(planned[entry], device=options.device)
+            print(f"{entry}: written, {time.perf_counter() - started:.0f} s", flush=True)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted: what was finished is kept, and `make reference` goes on from there", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

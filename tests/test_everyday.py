@@ -5,6 +5,7 @@ What one tests here is the content of a data file, so that a correction by hand 
 
 import collections
 import csv
+import dataclasses
 import itertools
 import re
 
@@ -13,8 +14,9 @@ import pandas as pd
 import pytest
 from rapidfuzz.distance import OSA
 
-from interp.norms import describe, load
+from interp.norms import describe, load, overlap
 from interp.norms.everyday import FILE
+from interp.norms.overlap import coincidences
 from tests.reviewed_features import ONE_LETTER, ONE_STEM, pairs
 from tests.wording import singular, spelling, stem
 
@@ -173,52 +175,50 @@ def test_minilm_spells_every_concept_without_unknown_tokens(norms, minilm):
     assert len(set(pieces)) == len(set(norms.lemmas))
 
 
-def coincidences(mine, theirs):
-    """Pairs both have with the same frequency, and how many a smooth relation of the two would give.
-
-    Both sets rate how readily a feature comes to mind, so their frequencies agree more often than shuffled ones. But
-    who copies gets differences of exactly zero and no more ones and twos: the expectation is a parabola through the
-    counts of the differences -4..4 without 0, taken at 0.
-    """
-    difference = np.subtract(mine, theirs)
-    around = [d for d in range(-4, 5) if d]
-    expected = np.polyval(np.polyfit(around, [(difference == d).sum() for d in around], 2), 0)
-    return int((difference == 0).sum()), float(expected)
-
-
-def by_pair(norms):
-    return {
-        (norms.concepts[i], norms.features[j]): norms.values[i, j] for i, j in zip(*np.nonzero(norms.values), strict=True)
-    }
-
-
 @pytest.mark.data
-def test_frequencies_are_not_copied_from_mcrae(norms):
-    """Criterion: no more equal frequencies than the 99 % quantile of a Poisson about the smooth expectation.
+def test_it_is_not_copied_from_mcrae(norms):
+    """Criterion: no more equal frequencies than the 99 % quantile of a Poisson about the smooth expectation, and no
+    concept with more than three quarters of its features in common.
 
-    It would notice if every twentieth shared pair had been copied, which is planted to show it.
+    The criterion would notice if every twentieth shared pair had been copied, which is planted to show it.
     """
-    from scipy.stats import poisson
+    mcrae = load("mcrae")
+    found = overlap(norms, mcrae)
+    assert found.concepts > 300
+    assert found.shared > 1000
+    assert found.equal <= found.most
+    assert found.largest_share <= 0.75
+    assert found.shared / found.pairs < 0.4
 
-    mine, theirs = by_pair(norms), by_pair(load("mcrae"))
-    shared = sorted(set(mine) & set(theirs))
-    x, y = (np.array([of[pair] for pair in shared]) for of in (mine, theirs))
+    values = norms.values.copy()
+    theirs = dict(zip(mcrae.concepts, mcrae.values, strict=True))
+    column = {feature: j for j, feature in enumerate(mcrae.features)}
+    random = np.random.default_rng(0)
+    for i, j in zip(*np.nonzero(values), strict=True):
+        concept, feature = norms.concepts[i], norms.features[j]
+        if concept in theirs and feature in column and theirs[concept][column[feature]] and random.random() < 0.05:
+            values[i, j] = theirs[concept][column[feature]]
+    planted = overlap(dataclasses.replace(norms, values=values), mcrae)
+    assert planted.equal > planted.most
+
+
+def test_coincidences_of_a_smooth_relation_are_expected_and_copies_are_not():
+    """Two noisy readings of one quantity agree as often as a smooth curve through their disagreements says."""
+    random = np.random.default_rng(1)
+    truth = random.normal(12, 4, 4000)
+    x, y = (np.rint(truth + random.normal(0, 3, truth.size)) for _ in range(2))
     equal, expected = coincidences(x, y)
-    assert equal <= poisson.ppf(0.99, expected)
+    assert abs(equal - expected) < 3 * np.sqrt(expected)
+    copied = np.where(np.arange(truth.size) % 20 == 0, y, x)
+    equal, expected = coincidences(copied, y)
+    assert equal > expected + 4 * np.sqrt(expected)
 
-    copied = np.random.default_rng(0).random(len(shared)) < 0.05
-    equal, expected = coincidences(np.where(copied, y, x), y)
-    assert equal > poisson.ppf(0.99, expected)
 
-
-@pytest.mark.data
-def test_no_row_is_mcraes(norms):
-    """The most that a concept shares with McRae's of that name is three quarters of its features; the mean is a third."""
-    mine, theirs = (
-        {c: {f for f, v in zip(s.features, row, strict=True) if v} for c, row in zip(s.concepts, s.values, strict=True)}
-        for s in (norms, load("mcrae"))
-    )
-    shares = [len(mine[c] & theirs[c]) / len(mine[c]) for c in mine.keys() & theirs.keys()]
-    assert len(shares) > 300
-    assert max(shares) <= 0.75
-    assert np.mean(shares) < 0.4
+def test_overlap_counts_what_two_sets_share(norms):
+    """With itself, everything; with a set of other frequencies, the pairs and none of the numbers."""
+    same = overlap(norms, norms)
+    assert (same.concepts, same.pairs, same.shared, same.equal) == (641, same.pairs, same.pairs, same.pairs)
+    assert same.pairs == (norms.values > 0).sum()
+    assert same.equal > same.most
+    shifted = overlap(norms, dataclasses.replace(norms, values=np.where(norms.values > 0, norms.values + 40, 0.0)))
+    assert (shifted.shared, shifted.equal, shifted.largest_share) == (same.pairs, 0, 1.0)

@@ -47,7 +47,7 @@ def load(name: str) -> Corpus:
     entry = CORPORA[name]
     if entry.holds != "sentences":
         raise InputError(
-            f"corpus {name} holds {entry.holds} with two slots, not sentences; `interp corpora` says what the others hold"
+            f"corpus {name} holds {entry.holds} with two slots, not sentences; see `interp corpora` for the others"
         )
     return entry.read()
 

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from interp.report.style import GRID, LINES, PALETTE, WIDTH
 
 PANELS = {
-    "features a concept": ("features of a concept", "share of concepts with as many"),
+    "features a concept": ("features of a concept", "share of concepts"),
     "carriers": ("feature, by rank", "concepts that carry it"),
     "spectrum": ("component, by rank", "singular value (first = 1)"),
-    "values": ("value (largest possible = 1)", "share of values that reach it"),
+    "values": ("value (largest possible = 1)", "share of values"),
 }
 """Labels of the axes, by curve."""
 
@@ -62,6 +62,8 @@ def norms_marginals(curves: pd.DataFrame) -> Figure:
         axis.grid(color=GRID)
     for axis in axes.flat[:3]:
         axis.set_xscale("log")
+    axes.flat[0].set_xticks([5, 10, 20, 50], ["5", "10", "20", "50"])
+    axes.flat[0].minorticks_off()
     axes.flat[1].set_yscale("log")
     axes.flat[2].set(yscale="log", ylim=(0.01, 1.1))
     for axis in (axes.flat[0], axes.flat[3]):

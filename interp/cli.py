@@ -181,6 +181,7 @@ def norms(as_json: Json = False) -> None:
     """The norm sets, and whether their files are here."""
     from interp import datasets
     from interp.norms import NORMS, load
+    from interp.targets import UNCATEGORISED
 
     rows = []
     for name in NORMS:
@@ -192,7 +193,7 @@ def norms(as_json: Json = False) -> None:
                 "concepts": len(loaded.concepts),
                 "features": len(loaded.features),
                 "density %": round(100 * loaded.density, 2),
-                "categories": len(set(loaded.taxonomy)),
+                "categories": len(set(loaded.taxonomy) - {UNCATEGORISED}),
                 "licence": loaded.licence,
             }
         else:
@@ -261,10 +262,18 @@ def list_corpora(as_json: Json = False) -> None:
     from interp import corpora, datasets
 
     rows = []
-    for name in corpora.CORPORA:
+    for name, entry in corpora.CORPORA.items():
         here = name not in datasets.DATASETS or datasets.available(name)
-        count = len(corpora.load(name).texts) if here else ""
-        rows.append({"name": name, "here": "yes" if here else f"no: interp fetch {name}", "sentences": count})
+        rows.append(
+            {
+                "name": name,
+                "here": "yes" if here else f"no: interp fetch {name}",
+                "texts": len(entry.read().texts) if here else "",
+                "holds": entry.holds,
+                "what": entry.description,
+                "licence": entry.licence,
+            }
+        )
     _print(rows, as_json)
 
 

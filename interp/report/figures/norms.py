@@ -6,9 +6,18 @@ from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
-from interp.report.style import LINES, PALETTE, WIDTH
+from interp.report.style import GRID, LINES, PALETTE, WIDTH
+
+PANELS = {
+    "features a concept": ("features of a concept", "share of concepts"),
+    "carriers": ("feature, by rank", "concepts that carry it"),
+    "spectrum": ("component, by rank", "singular value (first = 1)"),
+    "values": ("value (largest possible = 1)", "share of values"),
+}
+"""Labels of the axes, by curve."""
 
 
 def norms_overview(carriers: Mapping[str, np.ndarray], spectra: Mapping[str, np.ndarray]) -> Figure:
@@ -32,5 +41,37 @@ def norms_overview(carriers: Mapping[str, np.ndarray], spectra: Mapping[str, np.
     right.set(xlabel="principal components", ylabel="share of variance", ylim=(0, 1))
     right.set_title("How much few components hold")
     handles, labels = left.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    return figure
+
+
+def norms_marginals(curves: pd.DataFrame) -> Figure:
+    """Four marginals of norm sets, one line a set.
+
+    Parameters
+    ----------
+    curves
+        Columns norms, curve, x, y (`interp.norms.marginals`). A spectrum's tail below 0.01 is cut off.
+    """
+    figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 5.4))
+    for axis, (name, (x, y)) in zip(axes.flat, PANELS.items()):
+        for norms, colour, line in zip(dict.fromkeys(curves["norms"]), PALETTE, LINES):
+            mine = curves[(curves["curve"] == name) & (curves["norms"] == norms)].sort_values("x")
+            axis.plot(mine["x"], mine["y"], color=colour, linestyle=line, label=norms)
+        axis.set(xlabel=x, ylabel=y)
+        axis.grid(color=GRID)
+    for axis in axes.flat[:3]:
+        axis.set_xscale("log")
+    axes.flat[0].set_xticks([5, 10, 20, 50], ["5", "10", "20", "50"])
+    axes.flat[0].minorticks_off()
+    axes.flat[1].set_yscale("log")
+    axes.flat[2].set(yscale="log", ylim=(0.01, 1.1))
+    for axis in (axes.flat[0], axes.flat[3]):
+        axis.set_ylim(0, 1.03)
+    for axis, title in zip(
+        axes.flat, ("How many features", "How common a feature is", "Geometry", "How large a value is")
+    ):
+        axis.set_title(title)
+    handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     return figure

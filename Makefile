@@ -51,7 +51,7 @@ test: $(STAMP)  ## run the test suite
 	@$(BIN)/python -m pytest -n $(CORES) $(ARGS)
 
 reference: $(STAMP)  ## compute the committed results of the human norms anew (hours; ONLY=minilm-mcrae-plsr for one)
-	@$(BIN)/python scripts/reference.py $(addprefix --only ,$(ONLY)) $(addprefix --device ,$(DEVICE))
+	@$(BIN)/python scripts/reference.py $(addprefix --only ,$(ONLY))
 
 check: $(STAMP)  ## lint, format, types, chapters in their canonical form
 	@$(BIN)/ruff check .

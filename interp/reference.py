@@ -31,7 +31,15 @@ def folder() -> Path:
     return Path(os.environ.get("INTERP_REFERENCE") or project_root() / "book" / "reference")
 
 
-def write(name: str, entry: str, tables: Mapping[str, pd.DataFrame], *, command: str, used: Iterable[Used]) -> Path:
+def write(
+    name: str,
+    entry: str,
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    command: str,
+    used: Iterable[Used] = (),
+    identities: Mapping[str, str] | None = None,
+) -> Path:
     """Write an entry with its provenance; an older one of this name is replaced when the new one is whole.
 
     Parameters
@@ -39,7 +47,9 @@ def write(name: str, entry: str, tables: Mapping[str, pd.DataFrame], *, command:
     command
         What computes it.
     used
-        The stored results it was made from (see `interp.store.used`).
+        The stored results it was made from (see `interp.store.used`): time, subjects and data are theirs.
+    identities
+        Checksums and revisions of what it was made from besides.
     """
     used = list(used)
     out = folder() / name / entry
@@ -53,7 +63,7 @@ def write(name: str, entry: str, tables: Mapping[str, pd.DataFrame], *, command:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
         "seconds": round(sum(u.seconds for u in used), 1),
-        "identities": dict(sorted({k: v for u in used for k, v in u.meta["identities"].items()}.items())),
+        "identities": {**{k: v for u in used for k, v in u.meta["identities"].items()}, **(identities or {})},
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, CPU",
         "versions": {"python": platform.python_version(), **{p: metadata.version(p) for p in RECORDED}},
         "files": {f"{table}.parquet": _sha256(partial / f"{table}.parquet") for table in tables},

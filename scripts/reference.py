@@ -8,20 +8,23 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from interp.errors import InputError
 from interp.registry import unknown
-from interp.studies import reference_scores
+from interp.studies import reference_norms, reference_scores
 
 
 def main() -> int:
-    planned = {p.entry: p for p in reference_scores.PLAN}
+    planned: dict[str, Callable[[], None]] = {reference_norms.NAME: reference_norms.make}
+    for p in reference_scores.PLAN:
+        planned[p.entry] = partial(reference_scores.make, p)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", metavar="ENTRY", help=f"some of: {', '.join(planned)}")
-    parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     try:
         for entry in options.only or planned:
@@ -29,7 +32,7 @@ def main() -> int:
                 raise InputError(unknown("reference result", entry, list(planned)))
         for entry in options.only or planned:
             started = time.perf_counter()
-            reference_scores.make(planned[entry], device=options.device)
+            planned[entry]()
             print(f"{entry}: written, {time.perf_counter() - started:.0f} s", flush=True)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)

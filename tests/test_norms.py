@@ -151,22 +151,29 @@ def test_everyday_has_the_form_of_mcraes_norms():
     assert not norms.dense
 
 
-def test_forms_of_the_targets(table):
-    norms = load(table(GOOD))
+def of_values(values):
+    n, m = values.shape
+    words = tuple(f"w{i}" for i in range(n))
+    features = tuple(f"f{j}" for j in range(m))
+    return NormSet("x", words, words, features, values, ("a",) * n, None, "value", "nobody", "free")
+
+
+def test_forms_of_the_targets():
+    values = np.zeros((3, 12))
+    values[0, 4], values[1, 1], values[1, 2] = 7, 20, 12
+    norms = of_values(values)
     assert TREATMENTS["raw"](norms) is norms
-    assert TREATMENTS["binary"](norms).values.tolist() == [[1, 0, 0], [0, 1, 1], [0, 1, 0]]
+    assert np.array_equal(TREATMENTS["binary"](norms).values, values > 0)
     unit = TREATMENTS["unit-row"](norms).values
-    assert np.allclose(np.linalg.norm(unit, axis=1), 1)
-    assert np.allclose(unit[1], np.array([0, 20, 12]) / np.hypot(20, 12))
+    assert np.allclose(np.linalg.norm(unit, axis=1), [1, 1, 0])
+    assert np.allclose(unit[1], values[1] / np.hypot(20, 12))
     with pytest.raises(InputError, match="did you mean 'unit-row'"):
         TREATMENTS["unit-rows"]
 
 
 def test_dense_ratings_become_binary_about_the_features_median():
     values = np.array([[1.0, 6.0], [2.0, 5.0], [3.0, 4.0]])
-    words = ("a", "b", "c")
-    dense = NormSet("dense", words, words, ("f", "g"), values, ("x",) * 3, None, "rating", "nobody", "free")
-    assert TREATMENTS["binary"](dense).values.tolist() == [[0, 1], [0, 0], [1, 0]]
+    assert TREATMENTS["binary"](of_values(values)).values.tolist() == [[0, 1], [0, 0], [1, 0]]
 
 
 def test_only_the_categorised_are_left(table):

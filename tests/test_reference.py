@@ -1,78 +1,83 @@
-"""The description of norm sets, and the committed one of the human sets."""
+"""Committed results: written whole, checked when read, and the same when they are computed again."""
 
 import json
-import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from interp import reference
 from interp.errors import InputError
-from interp.norms import CURVES, describe, load, marginals
-from interp.norms.description import effective_rank, singular_values
-from interp.norms.normset import NormSet
-from interp.studies import reference
+from interp.studies import property_scores, reference_scores
 
 
-def normset(values, unit="value"):
-    n, m = values.shape
-    names = tuple(f"c{i}" for i in range(n))
-    return NormSet("x", names, names, tuple(f"f{j}" for j in range(m)), values, ("a",) * n, None, unit, "", "")
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.setenv("INTERP_REFERENCE", str(tmp_path))
+    table = pd.DataFrame({"control": ["original", "noise"], "estimate": [0.5, 0.25]})
+    reference.write("toy", "one", {"summary": table}, command="make toy", used=[])
+    return tmp_path
 
 
-def test_effective_rank_of_equal_and_of_single_components():
-    """k orthogonal components of equal variance have effective rank k; one component has 1."""
-    basis = np.linalg.qr(np.column_stack([np.ones(12), np.random.default_rng(0).normal(size=(12, 5))]))[0][:, 1:]
-    assert effective_rank(basis + 3.0) == pytest.approx(5)
-    assert effective_rank(np.outer(basis[:, 0], [1.0, 2.0, 0.5])) == pytest.approx(1)
-    lopsided = basis[:, :2] * np.sqrt([3.0, 1.0])
-    assert effective_rank(lopsided) == pytest.approx(np.exp(-(0.75 * np.log(0.75) + 0.25 * np.log(0.25))))
+@pytest.mark.usefixtures("place")
+def test_what_is_written_is_read():
+    assert reference.entries("toy") == ["one"]
+    assert reference.load("toy")["estimate"].tolist() == [0.5, 0.25]
+    meta = reference.meta("toy", "one")
+    assert meta["command"] == "make toy"
+    assert {"created", "commit", "versions", "machine"} <= meta.keys()
 
 
-def test_marginals_against_counting():
-    values = np.array([[6.0, 0, 0, 3], [0, 6, 0, 3], [0, 6, 30, 3], [0, 0, 0, 15]])
-    norms = normset(values, "production frequency (of 30)")
-    curves = marginals(norms)
-    assert set(curves["curve"]) == set(CURVES)
-    got = {name: list(zip(c["x"], c["y"], strict=True)) for name, c in curves.groupby("curve")}
-    assert got["features a concept"] == [(1, 1.0), (2, 0.75), (3, 0.25)]
-    assert got["carriers"] == [(1, 4), (2, 2), (3, 1), (4, 1)]
-    assert got["values"] == [(0.1, 1.0), (0.2, pytest.approx(5 / 8)), (0.5, 0.25), (1.0, 0.125)]
-    singular = singular_values(values)
-    assert [y for _, y in got["spectrum"]] == pytest.approx(list(singular[:3] / singular[0]))
+def test_an_entry_is_replaced_as_a_whole(place):
+    reference.write("toy", "one", {"other": pd.DataFrame({"a": [1]})}, command="make toy", used=[])
+    assert sorted(p.name for p in (place / "toy" / "one").iterdir()) == ["meta.json", "other.parquet"]
+    with pytest.raises(InputError, match="no reference results 'toy' with a table 'summary'"):
+        reference.load("toy")
 
 
-def test_marginals_of_everyday_stay_small():
-    curves = marginals(load("everyday"))
-    assert curves.groupby("curve").size().max() <= 60
-    carried = curves[curves["curve"] == "carriers"].sort_values("x")
-    assert carried["y"].is_monotonic_decreasing
-    assert carried["x"].iloc[-1] == len(load("everyday").features)
+def test_a_changed_file_is_noticed(place):
+    path = place / "toy" / "one" / "summary.parquet"
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(InputError, match="is not what was written; `git checkout` restores it"):
+        reference.load("toy")
 
 
-def test_the_reference_says_where_it_comes_from():
-    tables = reference.read_norms()
-    assert tuple(tables["norms"]["norms"]) == tuple(dict.fromkeys(tables["norms-curves"]["norms"])) == reference.HUMAN
-    assert list(tables["norms"].columns) == list(describe(load("everyday")))
-    meta = json.loads((reference.folder() / "norms.json").read_text())
-    assert meta["command"] == reference.COMMAND
-    assert re.fullmatch(r"[0-9a-f]{40}", meta["commit"])
-    assert all(re.fullmatch(r"[0-9a-f]{64}", checksum) for checksum in meta["data"].values())
-    # It compares the embedded set with McRae's: whoever changes the one has to run the command again.
-    assert meta["data"]["everyday"] == load("everyday").checksum
+def test_a_damaged_record_is_one_clear_line(place):
+    (place / "toy" / "one" / "meta.json").write_text("{")
+    with pytest.raises(InputError, match="no reference result"):
+        reference.meta("toy", "one")
 
 
-def test_a_missing_reference_says_how_to_make_it(tmp_path):
-    with pytest.raises(InputError, match=r"no reference file .*norms\.csv.*describe_norms"):
-        reference.read_norms(tmp_path)
+def test_the_committed_results_are_whole_and_come_from_the_plan():
+    planned = {p.entry: p for p in reference_scores.PLAN}
+    found = reference.entries(reference_scores.NAME)
+    assert found
+    assert set(found) <= set(planned)
+    for entry in found:
+        meta = reference.meta(reference_scores.NAME, entry)
+        assert json.dumps(meta).isascii() or meta["command"]
+        assert meta["command"].endswith(entry)
+    summary = reference.load(reference_scores.NAME)
+    seeds = summary.drop_duplicates(["norms", "mapping"])
+    for row in seeds.itertuples():
+        assert row.seeds == planned[f"{row.subject}-{row.norms}-{row.mapping}"].seeds
+
+
+def _same(norms, mapping, seeds, controls, tolerance):
+    """Compute some controls again, with all seeds of the reference, and compare every raw score and interval."""
+    scores = property_scores(
+        "minilm", norms, controls, mapping=mapping, seeds=range(seeds), selections=reference_scores.SELECTIONS
+    )
+    key = ["control", "scoring", "selection", "metric"]
+    summary = reference.load(reference_scores.NAME)
+    there = summary[(summary["norms"] == norms) & (summary["mapping"] == mapping) & (summary["concepts"] == "all")]
+    both = scores.summary().merge(there, on=key, suffixes=("", "_there"))
+    assert len(both) == len(scores.summary())
+    for column in ("estimate", "low", "high"):
+        assert np.allclose(both[column], both[f"{column}_there"], atol=tolerance, equal_nan=True)
 
 
 @pytest.mark.data
-@pytest.mark.slow
-def test_the_reference_is_what_the_real_norms_give(tmp_path):
-    reference.describe_norms(tmp_path)
-    committed, fresh = reference.read_norms(), reference.read_norms(tmp_path)
-    for name, table in committed.items():
-        pd.testing.assert_frame_equal(table, fresh[name], rtol=2e-5)
-    mine, theirs = (json.loads((p / "norms.json").read_text()) for p in (tmp_path, reference.folder()))
-    assert mine["data"] == theirs["data"]
+@pytest.mark.parametrize("norms", ["binder", "mcrae"])
+def test_the_reference_is_the_same_when_computed_again(norms):
+    _same(norms, "plsr", 5, ["original", "shuffle-rows"], 2e-3)

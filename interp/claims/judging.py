@@ -43,7 +43,8 @@ def _sample(reading: Reading, evidence: Evidence, selection: str | None) -> Samp
 
 
 def _scored(scores: Scores, control: str, metric: str, scoring: str, selection: str) -> tuple[float, np.ndarray]:
-    if control not in set(scores.cells["control"]) and control not in scores.skipped:
+    run = control in set(scores.cells["control"]) and metric in set(scores.cells["metric"])
+    if not run and control not in scores.skipped:
         return float("nan"), np.full(scores.replicates.shape[1], np.nan)
     return scores.sample(control, metric, scoring, selection)
 

@@ -46,7 +46,7 @@ PLAN = (
 )
 
 
-def scores(planned: Planned, *, device: str = "cpu") -> dict[str, Scores]:
+def scores(planned: Planned) -> dict[str, Scores]:
     """All controls on all concepts, and the taxonomic ones on the categorised concepts (with PLSR)."""
 
     def run(controls: tuple[str, ...], only_categorised: bool) -> Scores:
@@ -58,7 +58,6 @@ def scores(planned: Planned, *, device: str = "cpu") -> dict[str, Scores]:
             seeds=range(planned.seeds),
             selections=SELECTIONS,
             only_categorised=only_categorised,
-            device=device,
         )
 
     found = {"all": run(tuple(CONTROLS), False)}
@@ -88,10 +87,10 @@ def tables(planned: Planned, found: dict[str, Scores]) -> dict[str, pd.DataFrame
     }
 
 
-def make(planned: Planned, *, device: str = "cpu") -> None:
+def make(planned: Planned) -> None:
     """Compute one entry (what is in the store is replayed) and write it."""
     before = len(store.used)
-    found = scores(planned, device=device)
+    found = scores(planned)
     reference.write(
         NAME,
         planned.entry,

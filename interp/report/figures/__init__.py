@@ -3,6 +3,15 @@
 from interp.report.figures.depth import own_share_by_depth, token_map
 from interp.report.figures.ladder import ladder
 from interp.report.figures.latent import latent_curves
+from interp.report.figures.literature import literature_band
 from interp.report.figures.norms import norms_marginals, norms_overview
 
-__all__ = ["ladder", "latent_curves", "norms_marginals", "norms_overview", "own_share_by_depth", "token_map"]
+__all__ = [
+    "ladder",
+    "latent_curves",
+    "literature_band",
+    "norms_marginals",
+    "norms_overview",
+    "own_share_by_depth",
+    "token_map",
+]

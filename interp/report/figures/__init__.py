@@ -5,6 +5,7 @@ from interp.report.figures.ladder import ladder
 from interp.report.figures.latent import latent_curves
 from interp.report.figures.literature import literature_band
 from interp.report.figures.norms import norms_marginals, norms_overview
+from interp.report.figures.null import permutation_null
 
 __all__ = [
     "ladder",
@@ -13,5 +14,6 @@ __all__ = [
     "norms_marginals",
     "norms_overview",
     "own_share_by_depth",
+    "permutation_null",
     "token_map",
 ]

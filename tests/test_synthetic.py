@@ -52,6 +52,14 @@ def test_the_linear_share_grows_with_alpha_from_chance_to_one(X):
     assert shares[2] == pytest.approx(0.5 + 0.5 * WIDTH / (N - 1), abs=0.04)
 
 
+def test_leading_directions_lie_in_the_leading_components(X):
+    U = np.linalg.svd(X - X.mean(axis=0), full_matrices=False)[0]
+    inside = synthetic.linked_factors(X, 4, 1.0, rng(), leading=6)
+    assert ((U[:, :6].T @ inside) ** 2).sum() == pytest.approx((inside**2).sum())
+    anywhere = synthetic.linked_factors(X, 4, 1.0, rng())
+    assert ((U[:, :6].T @ anywhere) ** 2).sum() < 0.95 * (anywhere**2).sum()
+
+
 def test_scores_have_the_rank_and_unit_variance(X):
     for rank in (1, 5, 20):
         L = synthetic.scores(synthetic.linked_factors(X, rank, 0.5, rng()), FEATURES, rng())
@@ -110,18 +118,16 @@ def test_margins_of_any_real_matrix_can_be_had_again():
     assert np.array_equal(mask.sum(axis=1), real.sum(axis=1))
 
 
-def test_trades_come_near_the_best_matrix_with_these_margins(X):
+def test_trades_come_near_the_best_matrix_with_these_margins():
     """Against the exact solution by linear programming (its polytope has 0/1 corners)."""
     from scipy.optimize import linprog
-    from scipy.sparse import eye_array, kron
+    from scipy.sparse import eye_array, kron, vstack
 
     n, m = 25, 14
     L = rng(2).standard_normal((n, m))
     counts = rng(1).permutation(synthetic.power_law_carriers(m, n, 0.25))
     quotas = synthetic.even_quotas(counts.sum(), n, rng())
     margins = [kron(eye_array(n), np.ones((1, m))), kron(np.ones((1, n)), eye_array(m))]
-    from scipy.sparse import vstack
-
     best = linprog(-L.ravel(), A_eq=vstack(margins), b_eq=np.concatenate([quotas, counts]), bounds=(0, 1))
     mask = synthetic.sparse_features(L, counts, quotas, rng(), trades_per_concept=60)
     none = synthetic.sparse_features(L, counts, quotas, rng(), trades_per_concept=0)
@@ -158,7 +164,7 @@ def test_a_mapping_finds_what_was_planted_and_nothing_where_nothing_was(X):
     found = {}
     for alpha in (0.0, 0.5, 1.0):
         r = rng(11)
-        L = synthetic.scores(synthetic.linked_factors(X, 5, alpha, r), FEATURES, r)
+        L = synthetic.scores(synthetic.linked_factors(X, 5, alpha, r, leading=5), FEATURES, r)
         counts = synthetic.power_law_carriers(FEATURES, N, 0.15)
         mask = synthetic.sparse_features(L, counts, synthetic.even_quotas(counts.sum(), N, r), r)
         norms = Planted(mask * 1.0, tuple(f"w{i}" for i in range(N)), ("a", "b") * (N // 2))
@@ -174,18 +180,19 @@ def test_a_mapping_finds_what_was_planted_and_nothing_where_nothing_was(X):
     [
         (lambda X: synthetic.linked_factors(X, 5, 1.2, rng()), "alpha 1.2: .* within 0 and 1"),
         (lambda X: synthetic.linked_factors(X, WIDTH + 1, 0.5, rng()), f"rank {WIDTH + 1} is not possible: {WIDTH}"),
+        (lambda X: synthetic.linked_factors(X, 8, 0.5, rng(), leading=5), "5 is the most .* 5 leading components"),
         (lambda X: synthetic.linked_factors(X, N, 0.0, rng()), f"{N - 1} is the most"),
         (lambda X: synthetic.linked_factors(X, 0, 0.0, rng()), "rank 0 is not possible"),
-        (lambda X: synthetic.power_law_carriers(50, 90, 0.001), "density 0.001 is not possible"),
-        (lambda X: synthetic.power_law_carriers(50, 90, 0.9), "0.5 the most"),
+        (lambda _: synthetic.power_law_carriers(50, 90, 0.001), "density 0.001 is not possible"),
+        (lambda _: synthetic.power_law_carriers(50, 90, 0.9), "0.5 the most"),
         (lambda X: synthetic.dense_ratings(X, 1.0, rng()), "share of variance between features 1"),
         (lambda X: synthetic.with_values(X > 0, X, np.array([0.0]), rng()), "positive numbers"),
         (
-            lambda X: synthetic.sparse_features(np.zeros((3, 2)), np.array([3, 3]), np.array([3, 2, 1]), rng()),
+            lambda _: synthetic.sparse_features(np.zeros((3, 2)), np.array([3, 3]), np.array([3, 2, 1]), rng()),
             "no matrix has these margins",
         ),
         (
-            lambda X: synthetic.sparse_features(np.zeros((3, 2)), np.array([1, 1, 1]), np.array([1, 1, 1]), rng()),
+            lambda _: synthetic.sparse_features(np.zeros((3, 2)), np.array([1, 1, 1]), np.array([1, 1, 1]), rng()),
             "one number of carriers per feature",
         ),
     ],

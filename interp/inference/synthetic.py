@@ -1,10 +1,10 @@
 """Targets made to order: density, margins and rank chosen, with or without a planted link to the embeddings.
 
-A recipe has three steps, each a function of its own. `linked_factors` draws what the concepts differ in, a share `alpha` of
-it linear in X; `scores` spreads the factors over features; and the scores become either `dense_ratings`, which keep
-their rank exactly, or `sparse_features`, which keep both margins exactly: how many concepts carry each feature, and how many
-features each concept has. With alpha = 0 the targets know nothing of X whatever their density and rank; with alpha = 1 the
-scores are a linear function of X.
+A recipe has three steps, each a function of its own. `linked_factors` draws what the concepts differ in, a share `alpha`
+of it linear in X; `scores` spreads the factors over features; and the scores become either `dense_ratings`, which keep
+their rank exactly, or `sparse_features`, which keep both margins exactly: how many concepts carry each feature, and how
+many features each concept has. With alpha = 0 the targets know nothing of X whatever their density and rank; with
+alpha = 1 the scores are a linear function of X.
 """
 
 from __future__ import annotations
@@ -19,16 +19,27 @@ TRADES_PER_CONCEPT = 30
 
 
 def linked_factors(
-    X: Float[np.ndarray, "concept width"], rank: int, alpha: float, rng: np.random.Generator
+    X: Float[np.ndarray, "concept width"],
+    rank: int,
+    alpha: float,
+    rng: np.random.Generator,
+    *,
+    leading: int | None = None,
 ) -> Float[np.ndarray, "concept rank"]:
     """Factors of which a share `alpha` is linear in X: the columns are centred, orthogonal and of variance 1.
 
-    sqrt(alpha) Z + sqrt(1 - alpha) G, made orthogonal: Z are `rank` random directions of X (of X as it is, so that they
-    favour what varies much in it), G is noise. The factors' own covariance is thus the same for every alpha, and the
-    targets built on them differ in the link alone. With alpha = 0, X is used for its number of rows only; with alpha = 1,
-    a linear map of X gives the factors exactly.
+    sqrt(alpha) Z + sqrt(1 - alpha) G, made orthogonal: Z are `rank` directions of X, G is noise. The factors' own
+    covariance is thus the same for every alpha, and the targets built on them differ in the link alone. With alpha = 0,
+    X is used for its number of rows only; with alpha = 1, a linear map of X gives the factors exactly.
 
     Rows of X that are equal (concepts with one lemma) share Z, not G.
+
+    Parameters
+    ----------
+    leading
+        Directions are random within the span of so many leading principal components of X; None for all of X. What
+        lies in directions in which X hardly varies is there, but few concepts cannot teach a mapping to find it: for
+        a link that can be found, let this be about `rank`.
 
     Raises
     ------
@@ -37,18 +48,29 @@ def linked_factors(
     """
     if not 0 <= alpha <= 1:
         raise InputError(f"alpha {alpha:g}: the share of the factors that is linear in X lies within 0 and 1")
-    centred = X - X.mean(axis=0)
-    there = int(np.linalg.matrix_rank(centred)) if alpha > 0 else len(X) - 1
+    noise_rng, link_rng = rng.spawn(2)
+    coordinates = _principal_coordinates(X, leading) if alpha > 0 else np.zeros((len(X), len(X) - 1))
+    there = coordinates.shape[1]
     if not 1 <= rank <= there:
         raise InputError(
             f"rank {rank} is not possible: {there} is the most that {X.shape[0]} x {X.shape[1]} embeddings allow"
+            + (f" in their {leading} leading components" if leading is not None and alpha > 0 else "")
         )
-    noise = _orthogonal(rng.standard_normal((len(X), rank)))
+    noise = _orthogonal(noise_rng.standard_normal((len(X), rank)))
     if alpha == 0:
         return noise
-    directions = rng.standard_normal((X.shape[1], rank))
-    linear = _orthogonal(centred @ directions)
+    linear = _orthogonal(coordinates @ link_rng.standard_normal((there, rank)))
     return _orthogonal(np.sqrt(alpha) * linear + np.sqrt(1 - alpha) * noise)
+
+
+def _principal_coordinates(
+    X: Float[np.ndarray, "concept width"], leading: int | None
+) -> Float[np.ndarray, "concept component"]:
+    """Centred X on its (leading) principal components, those without variance left out."""
+    U, s, _ = np.linalg.svd(X - X.mean(axis=0), full_matrices=False)
+    kept = int((s > 1e-10 * max(s[0], np.finfo(float).tiny)).sum())
+    kept = kept if leading is None else min(kept, leading)
+    return U[:, :kept] * s[:kept]
 
 
 def _orthogonal(A: Float[np.ndarray, "concept rank"]) -> Float[np.ndarray, "concept rank"]:

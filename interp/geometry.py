@@ -1,7 +1,7 @@
-"""The shape of a target matrix concepts x features: how much of it is filled, how it varies, and what that alone allows.
+"""The shape of a target matrix concepts x features: how full it is, how it varies, and what that alone allows.
 
-Nothing here looks at an embedding: these numbers are known before any model is fitted, and they bound or shift the scores
-that any model can get.
+Nothing here looks at an embedding: these numbers are known before any model is fitted, and they bound or shift the
+scores that any model can get.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def best_rho_of(Y: Float[np.ndarray, "concept feature"]) -> float:
 def best_rho_at(density: float | Float[np.ndarray, "*point"]) -> float | Float[np.ndarray, "*point"]:
     """`best_rho` of a long row of which a share `density` is filled with different values and the rest is zero.
 
-    A tie of t among m entries costs (t^3 - t) / (m^3 - m) of the variance of the ranks, so that with t = (1 - density) m
+    A tie of t among m entries costs (t^3 - t) / (m^3 - m) of the variance of the ranks, so with t = (1 - density) m
     the best is sqrt(1 - (1 - density)^3), about sqrt(3 density) where density is small.
     """
     return np.sqrt(1 - (1 - density) ** 3)

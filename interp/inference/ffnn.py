@@ -174,7 +174,7 @@ def fit_folds(
     InputError
         For a hidden size smaller than 1.
     """
-    if not hidden_sizes or min(hidden_sizes) < 1:
+    if not len(hidden_sizes) or any(size < 1 or size != int(size) for size in hidden_sizes):
         raise InputError(f"hidden sizes {list(hidden_sizes)}: whole numbers from 1 on, please")
     jobs = [
         Job(train, validation, size, seed, fold)

@@ -1,10 +1,10 @@
 """Targets made to order: density, margins and rank chosen, with or without a planted link to the embeddings.
 
-A recipe has three steps, each a function of its own. `linked_factors` draws what the concepts differ in, a share `alpha`
-of it linear in X; `scores` spreads the factors over features; and the scores become either `dense_ratings`, which keep
-their rank exactly, or `sparse_features`, which keep both margins exactly: how many concepts carry each feature, and how
-many features each concept has. With alpha = 0 the targets know nothing of X whatever their density and rank; with
-alpha = 1 the scores are a linear function of X.
+A recipe has three steps, each a function of its own. `linked_factors` draws what the concepts differ in, and a share
+`alpha` of it is linear in X; `scores` spreads the factors over features; and the scores become either `dense_ratings`,
+which keep their rank exactly, or `sparse_features`, which keep both margins exactly: how many concepts carry each
+feature, and how many features each concept has. With alpha = 0 the targets know nothing of X whatever their density and
+rank; with alpha = 1 the scores are a linear function of X.
 """
 
 from __future__ import annotations

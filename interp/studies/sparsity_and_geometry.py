@@ -116,7 +116,7 @@ def synthetic_scores(
 ) -> pd.DataFrame:
     """Scores on synthetic norms of each (density, rank) in `points`, linked to the embeddings by each of `alphas`.
 
-    The words are those of `norms`, and the values are drawn from theirs; nothing else of them is used. Columns: density,
+    The words are those of `norms`, and the values are drawn from theirs; no more of them is used. Columns: density,
     rank (of the scores behind the targets), alpha, effective_rank (of the targets), and those of `tidy`.
     """
     return pd.concat(

@@ -6,6 +6,6 @@ same computation and share its stored result.
 
 from interp.studies.property_inference import property_scores, some_concepts
 from interp.studies.residual_stream import residual_mixing
-from interp.studies.sparsity_and_geometry import ratings_floor, synthetic_scores
+from interp.studies.sparsity_and_geometry import norm_shapes, ratings_floor, synthetic_scores
 
-__all__ = ["property_scores", "ratings_floor", "residual_mixing", "some_concepts", "synthetic_scores"]
+__all__ = ["norm_shapes", "property_scores", "ratings_floor", "residual_mixing", "some_concepts", "synthetic_scores"]

@@ -10,7 +10,9 @@ import pandas as pd
 
 from interp import geometry, subjects
 from interp import norms as norm_sets
+from interp.controls import CONTROLS, Problem
 from interp.inference import Scores, crossvalidate, synthetic
+from interp.inference.metrics import FEWEST_CARRIERS
 from interp.resampling import interval
 from interp.seeding import generator
 from interp.store import Tables, study
@@ -105,7 +107,7 @@ def synthetic_scores(
     points: Iterable[tuple[float, int]],
     alphas: Sequence[float] = (0.0, 0.5),
     *,
-    features: int = 600,
+    features: int = 400,
     embedding: str = "wordpiece",
     folds: int = 5,
     seeds: Iterable[int] = (0,),
@@ -192,3 +194,57 @@ def ratings_floor(
         seeds=list(seeds),
         concepts=concepts,
     )["ratings"]
+
+
+SHAPES = {"as they are": "original", "same margins": "shuffle-swap", "same density": "random-sparse"}
+"""What a spectrum is held against: the control that keeps no more than the words say."""
+
+COMPONENTS = 200
+"""How many principal components a spectrum is kept for."""
+
+
+@study("norm-shapes", identities={"norms": checksum})
+def _shapes(*, norms: str, concepts: int | None) -> Tables:
+    loaded = some_concepts(norm_sets.load(norms), concepts)
+    problem = Problem(np.zeros((len(loaded.lemmas), 1)), loaded.values, loaded.lemmas, loaded.taxonomy, loaded.kinds)
+    # Ratings cannot trade features; permuting each attribute by itself keeps their one margin that is not flat.
+    shapes = {**SHAPES, "same margins": "shuffle-within-columns"} if loaded.dense else SHAPES
+    rows, spectra = [], []
+    for name, control in shapes.items():
+        Y = CONTROLS[control].build(problem, generator(0, "control", control)).Y
+        variances, count = geometry.variances(Y), geometry.carriers(Y)
+        rows.append(
+            {
+                "norms": norms,
+                "targets": name,
+                "concepts": len(Y),
+                "features": Y.shape[1],
+                "density": float((Y > 0).mean()),
+                "features a concept": float((Y > 0).sum(axis=1).mean()),
+                "held by one": float((count == 1).mean()),
+                "held by five": float((count >= FEWEST_CARRIERS).mean()),
+                "most common": float(count.max() / len(Y)),
+                "effective rank": geometry.effective_count(variances),
+                "between features": geometry.between_features(Y),
+                "best rho": geometry.best_rho_of(Y),
+                "dense": loaded.dense,
+            }
+        )
+        share = geometry.cumulated_share(variances)[:COMPONENTS]
+        spectra.append(
+            pd.DataFrame({"norms": norms, "targets": name, "components": np.arange(1, len(share) + 1), "share": share})
+        )
+    return {"shapes": pd.DataFrame(rows), "spectra": pd.concat(spectra, ignore_index=True)}
+
+
+def norm_shapes(norms: str, *, concepts: int | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Density, prevalence and rank of norms and of random targets with their margins or density.
+
+    Returns
+    -------
+    shapes, spectra
+        One row a kind of targets (`SHAPES`); and one row a kind and number of leading components, with the share of the
+        variance that they hold.
+    """
+    tables = _shapes(norms=norms, concepts=concepts)
+    return tables["shapes"], tables["spectra"]

@@ -1,8 +1,18 @@
 """The book's figures: each takes tables and draws; none computes."""
 
 from interp.report.figures.depth import own_share_by_depth, token_map
+from interp.report.figures.geometry import reach_of_rho, spectra, synthetic_sweep
 from interp.report.figures.ladder import ladder
 from interp.report.figures.latent import latent_curves
 from interp.report.figures.norms import norms_overview
 
-__all__ = ["ladder", "latent_curves", "norms_overview", "own_share_by_depth", "token_map"]
+__all__ = [
+    "ladder",
+    "latent_curves",
+    "norms_overview",
+    "own_share_by_depth",
+    "reach_of_rho",
+    "spectra",
+    "synthetic_sweep",
+    "token_map",
+]

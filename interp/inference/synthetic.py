@@ -114,7 +114,7 @@ def dense_ratings(
     """
     if not 0 <= between < 1:
         raise InputError(f"share of variance between features {between:g}: it lies within 0 and 1")
-    means = rng.standard_normal(scores.shape[1])
+    means: Float[np.ndarray, "feature"] = rng.standard_normal((scores.shape[1],))
     means = (means - means.mean()) / (means.std() or 1.0)
     within = scores - scores.mean(axis=0)
     within = within / (within.std() or 1.0)

@@ -105,10 +105,10 @@ def synthetic_sweep(table: pd.DataFrame, *, along: str, label: str, metrics: Seq
             axis = axes[row, column]
             rows = table[(table["metric"] == metric) & (table["scoring"] == scoring)].sort_values(along)
             references = rows[rows["alpha"] == linked]
-            for name, line in (("floor", "--"), ("ceiling", ":")):
+            for name, dashes in (("floor", "--"), ("ceiling", ":")):
                 mine = references[references["input"] == name]
                 if len(mine):
-                    axis.plot(mine[along], mine["estimate"], color=MUTED, linestyle=line, label=name, zorder=1)
+                    axis.plot(mine[along], mine["estimate"], color=MUTED, linestyle=dashes, label=name, zorder=1)
             for (name, (source, alpha)), colour, marker, line in zip(lines.items(), PALETTE, MARKERS, LINES):
                 mine = rows[(rows["input"] == source) & (rows["alpha"] == alpha)]
                 axis.fill_between(mine[along], mine["low"], mine["high"], color=colour, alpha=0.18, linewidth=0)

@@ -100,6 +100,8 @@ def synthetic_sweep(table: pd.DataFrame, *, along: str, label: str, metrics: Seq
     figure, axes = plt.subplots(2, len(metrics), figsize=(WIDTH, 4.6), sharex=True, squeeze=False)
     lines = {"embedding, no link": ("embedding", 0.0), "embedding, linked": ("embedding", linked)}
     lines["noise, linked"] = ("noise", linked)
+    at = sorted(set(table[along]))
+    ticks = at[:: max(1, len(at) // 3)]
     for column, metric in enumerate(metrics):
         for row, scoring in enumerate(("held-out", "calibrated")):
             axis = axes[row, column]
@@ -121,6 +123,8 @@ def synthetic_sweep(table: pd.DataFrame, *, along: str, label: str, metrics: Seq
                 axis.set_ylim(-0.25, 1.1)
                 axis.set_xlabel(label)
             axis.set_xscale("log")
+            axis.set_xticks(ticks, [f"{x:g}" for x in ticks])
+            axis.set_xticks([], minor=True)
         axes[0, column].set_title(metric)
     axes[0, 0].set_ylabel("held-out, raw")
     axes[1, 0].set_ylabel("calibrated")

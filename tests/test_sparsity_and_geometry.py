@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from interp import geometry, norms, studies
-from interp.report import figures
+from interp.report import figures, style, svg
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -76,6 +76,17 @@ def test_the_mean_vector_on_ratings_follows_the_closed_form():
     for between in (0.3, 0.6):
         assert found.loc[(between, "rho"), "estimate"] == pytest.approx(geometry.rho_of_means(between), abs=0.07)
         assert found.loc[(between, "rho-max"), "estimate"] == pytest.approx(1)
+
+
+def test_labels_keep_their_digits_inside_a_page(scores):
+    with plt.rc_context():
+        style.apply()
+        sweep = figures.synthetic_sweep(scores, along="density", label="density", metrics=["r2"], linked=0.8)
+        drawn = svg.inline(sweep, "sweep", "words")
+    labels = [label.get_text() for label in sweep.axes[-1].get_xticklabels()]
+    assert any(len(label) >= 4 for label in labels)  # 0.05 and the like
+    assert all(f">{label}<" in drawn for label in labels)
+    plt.close("all")
 
 
 def test_figures_draw_what_they_are_given(shapes, scores):

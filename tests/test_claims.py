@@ -38,6 +38,11 @@ def sample(estimate, sd=0.01, reference=None, seed=0):
         ("close-to-the-ceiling", sample(0.20), "fails"),
         ("close-to-the-ceiling", sample(0.50, 0.1), "undecided"),
         ("close-to-the-ceiling", Sample(float("nan"), np.full(10, np.nan)), "not run"),
+        ("nine-tenths-retained", sample(0.39, 0.001, reference=0.40), "holds"),
+        ("nine-tenths-retained", sample(0.30, 0.001, reference=0.40), "partly"),
+        ("nine-tenths-retained", sample(0.10, 0.001, reference=0.40), "fails"),
+        ("nine-tenths-retained", sample(0.36, 0.01, reference=0.40), "undecided"),
+        ("nine-tenths-retained", Sample(float("nan"), np.full(10, np.nan)), "not run"),
         ("collapses-to-the-floor", sample(0.03), "holds"),
         ("collapses-to-the-floor", sample(0.30), "fails"),
         ("collapses-to-the-floor", sample(0.10), "undecided"),
@@ -73,6 +78,7 @@ def test_every_rule_is_tested_above():
         ("below-one-half", 0.5, None, 0.025),
         ("above-one-half", 0.5, None, 0.025),
         ("close-to-the-ceiling", 0.9, None, 0.025),
+        ("nine-tenths-retained", 0.9, 1.0, 0.025),
     ],
 )
 def test_on_the_border_of_the_null_a_rule_holds_no_more_often_than_its_level(rule, truth, reference, level):

@@ -97,6 +97,20 @@ def reaches(sample: Sample) -> Verdict:
     return Verdict(outcome, sample.estimate - sample.reference, low, high, 0.90, note)
 
 
+@RULES.register("nine-tenths-retained")
+def nine_tenths_retained(sample: Sample) -> Verdict:
+    """Share of one raw score that another retains: holds if its 95 % interval lies above 0.90, fails if below 0.50.
+
+    Partly if the interval lies between the two. Raw scores only: the share says how much of a number is there without
+    what the control destroys, and a floor that both have in common is meant to count.
+    """
+    if sample.references is None or not np.isfinite([sample.estimate, sample.reference]).all() or not sample.reference:
+        return _not_run("no raw score here")
+    shares = np.full(len(sample.replicates), np.nan)
+    np.divide(sample.replicates, sample.references, out=shares, where=sample.references != 0)
+    return _by_tenths(sample.estimate / sample.reference, shares)
+
+
 @RULES.register("collapses-to-the-floor")
 def collapses_to_the_floor(sample: Sample) -> Verdict:
     """Holds if the 95 % interval of the calibrated score lies below 0.10, fails if above."""
@@ -108,7 +122,11 @@ def close_to_the_ceiling(sample: Sample) -> Verdict:
     """Holds if the 95 % interval of the calibrated score lies above 0.90, fails if below 0.50, partly if between."""
     if not np.isfinite(sample.estimate):
         return _not_run("no calibrated score here")
-    low, high = _limits(sample.replicates, 0.95)
+    return _by_tenths(sample.estimate, sample.replicates)
+
+
+def _by_tenths(estimate: float, replicates: Float[np.ndarray, "resample"]) -> Verdict:
+    low, high = _limits(replicates, 0.95)
     outcome = "undecided"
     if low > 1 - SAME:
         outcome = "holds"
@@ -116,7 +134,7 @@ def close_to_the_ceiling(sample: Sample) -> Verdict:
         outcome = "fails"
     elif low > 0.5 and high < 1 - SAME:
         outcome = "partly"
-    return Verdict(outcome, sample.estimate, low, high, 0.95)
+    return Verdict(outcome, estimate, low, high, 0.95)
 
 
 @RULES.register("below-one-half")

@@ -13,6 +13,7 @@ from interp.controls import CONTROLS, Control, NotApplicable, Problem
 from interp.errors import InputError
 from interp.inference import featurewise, ffnn, pls
 from interp.inference.folds import Split, grouped_folds
+from interp.inference.inputs import Norms, checked_problem, some
 from interp.inference.latent import RULES, choose
 from interp.inference.metrics import (
     FAMILIES,
@@ -86,22 +87,6 @@ def _ffnn(problem: Problem, splits: Sequence[Split], largest: int | None, seed: 
     return ffnn.fit_folds(problem.X, problem.Y, folds, sizes, seed=seed, device=device)
 
 
-class Norms(Protocol):
-    """What `crossvalidate` asks of norms; `interp.norms.NormSet` has it."""
-
-    @property
-    def values(self) -> Float[np.ndarray, "concept feature"]: ...
-
-    @property
-    def lemmas(self) -> tuple[str, ...]: ...
-
-    @property
-    def taxonomy(self) -> tuple[str, ...]: ...
-
-    @property
-    def kinds(self) -> tuple[str, ...] | None: ...
-
-
 def crossvalidate(
     X: Float[np.ndarray, "concept width"],
     norms: Norms,
@@ -154,12 +139,16 @@ def crossvalidate(
     Raises
     ------
     InputError
-        For unknown names, a latent size the data do not allow, X that is not finite or has another number of rows.
+        For unknown names, a latent size the data do not allow, and what `interp.inference.inputs` refuses (it also
+        says how constant columns, empty rows and features nobody carries are handled).
     """
-    problem = _problem(X, norms, pieces)
+    problem = checked_problem(X, norms, pieces)
     wanted = [CONTROLS[name] for name in controls]
     seeds = list(seeds)
+    for what, asked in (("control", wanted), ("seed", seeds), ("latent-size rule", selections)):
+        some(what, asked)
     chosen_metrics = list(METRICS) if metrics is None else [METRICS[name].name for name in metrics]
+    some("metric", chosen_metrics)
     largest = _largest(selections, largest)
     fit = MAPPINGS[mapping]
     bootstrap = Bootstrap(problem.lemmas, resamples)
@@ -206,19 +195,6 @@ def _largest(selections: Sequence[str], largest: int | None) -> int | None:
     if asked > largest:
         raise InputError(f"latent size {asked} is larger than the largest one to be fitted ({largest})")
     return largest
-
-
-def _problem(X: np.ndarray, norms: Norms, pieces: Sequence[Sequence[int]] | None) -> Problem:
-    X = np.asarray(X, dtype=float)
-    Y = np.asarray(norms.values, dtype=float)
-    if X.ndim != 2 or len(X) != len(Y):
-        raise InputError(f"embeddings are {X.shape}, but there are {len(Y)} concepts: one row per concept, please")
-    for what, A in (("embeddings", X), ("norms", Y)):
-        if not np.isfinite(A).all():
-            i, j = np.argwhere(~np.isfinite(A))[0]
-            raise InputError(f"{what}: the value in row {i}, column {j} is not a finite number")
-    own = None if pieces is None else tuple(tuple(p) for p in pieces)
-    return Problem(X, Y, norms.lemmas, norms.taxonomy, norms.kinds, own)
 
 
 class _Run:
@@ -306,9 +282,10 @@ class _Run:
     ) -> list[Cell]:
         n = len(truth.Y)
         wanted = [m for m in self.metrics if truth.retrievable or METRICS[m].family not in RETRIEVAL_LIKE]
-        numerators = {m: np.zeros(n) for m in wanted}
-        weights = {m: np.zeros(n) for m in wanted}
-        by_fold: dict[str, list[float]] = {m: [] for m in wanted}
+        # A metric that has no meaning for these targets stays undefined for every concept: it is n/a, not absent.
+        numerators = {m: np.zeros(n) for m in self.metrics}
+        weights = {m: np.zeros(n) for m in self.metrics}
+        by_fold: dict[str, list[float]] = {m: [] if m in wanted else [np.nan] * len(sizes) for m in self.metrics}
         families = {METRICS[m].family for m in wanted} & FAMILIES.keys()
         for prediction in predictions:
             tallies: dict[str, Tally] = {}
@@ -339,7 +316,7 @@ class _Run:
                 float((weights[m][tested] > 0).mean()),
                 *self.bootstrap.ratio(numerators[m], weights[m]),
             )
-            for m in wanted
+            for m in self.metrics
         ]
 
 

@@ -137,9 +137,9 @@ def fit_folds(
     InputError
         For a hidden size smaller than 1.
     """
-    sizes = sorted(set(hidden_sizes))
-    if not sizes or sizes[0] < 1:
+    if not len(hidden_sizes) or any(size < 1 or size != int(size) for size in hidden_sizes):
         raise InputError(f"hidden sizes {list(hidden_sizes)}: whole numbers from 1 on, please")
+    sizes = sorted(set(hidden_sizes))
     targets = Targets(Y, device)
     groups: list[list[Job]] = []
     for size in reversed(sizes):  # large ones first, so that no core is left with a long one at the end

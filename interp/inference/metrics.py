@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 from scipy import sparse
 from scipy.stats import rankdata
 
+from interp.geometry import best_rho
 from interp.inference.featurewise import FeatureTally, auc_tally, rho_tally
 from interp.registry import Registry
 from interp.targets import UNCATEGORISED, is_dense
@@ -224,19 +225,13 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def rank(truth: Truth, prediction: Prediction) -> dict[str, Tally]:
-    """Spearman's rho over all features and over gold features, and the best rho without ties.
-
-    Against a vector with ties, strict ranks r correlate at most sd(average ranks) / sd(r), reached by any order that
-    agrees with the true one: the covariance of the two is then the variance of the average ranks.
-    """
+    """Spearman's rho over all features and over gold features, and the best rho without ties (`geometry.best_rho`)."""
     true_ranks = truth.ranks[prediction.rows]
     rho, defined = _correlation(rankdata(prediction.values, axis=1), true_ranks)
-    m = true_ranks.shape[1]
-    best = true_ranks.std(axis=1) / np.sqrt((m**2 - 1) / 12) if m > 1 else np.zeros(len(rho))
     on_gold, gold_defined = _within_gold(truth, prediction)
     return {
         "rho": _over(defined, rho),
-        "rho-max": _over(defined, best),
+        "rho-max": _over(defined, best_rho(true_ranks)),
         "rho-gold": _over(gold_defined, on_gold),
     }
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
+from interp import geometry
 from interp.norms.normset import NormSet
 from interp.targets import UNCATEGORISED
 
@@ -24,25 +24,9 @@ POINTS = 60
 """Points kept of a curve by rank, evenly spread over its logarithm."""
 
 
-def singular_values(values: Float[np.ndarray, "concept feature"]) -> Float[np.ndarray, "rank"]:
-    """Singular values of the matrix after each feature's mean is taken off, largest first."""
-    return np.linalg.svd(values - values.mean(axis=0), compute_uv=False)
-
-
-def effective_rank(values: Float[np.ndarray, "concept feature"]) -> float:
-    """Exponential of the entropy of the normalised squared singular values of the centred matrix (Roy & Vetterli 2007).
-
-    They take the singular values themselves, of the matrix as it is; we take their squares, the shares of variance,
-    after centring. It lies between 1 and the rank: k components with equal shares give k.
-    """
-    squares = singular_values(values) ** 2
-    share = squares[squares > 0] / squares.sum()
-    return float(np.exp(-(share * np.log(share)).sum()))
-
-
 def describe(norms: NormSet) -> dict[str, str | int | float]:
     """One row of the table of norm sets."""
-    carried = (norms.values > 0).sum(axis=0)
+    carried = geometry.carriers(norms.values)
     return {
         "norms": norms.name,
         "concepts": len(norms.concepts),
@@ -50,7 +34,7 @@ def describe(norms: NormSet) -> dict[str, str | int | float]:
         "density": norms.density,
         "features a concept": float((norms.values > 0).sum(axis=1).mean()),
         "held by one": float((carried == 1).mean()),
-        "effective rank": effective_rank(norms.values),
+        "effective rank": geometry.effective_rank(norms.values),
         "categories": len(set(norms.taxonomy) - {UNCATEGORISED}),
         "uncategorised": float(np.mean(np.array(norms.taxonomy) == UNCATEGORISED)),
     }
@@ -62,8 +46,8 @@ def marginals(norms: NormSet) -> pd.DataFrame:
     Values are on the scale of their unit (`LARGEST`), or of the largest value there is where the unit is not known.
     """
     held = norms.values > 0
-    singular = singular_values(norms.values)
-    singular = singular[singular > 1e-9 * singular[0]] / singular[0]
+    squares = geometry.variances(norms.values)
+    singular = np.sqrt(squares[squares > 0] / squares[0])
     largest = LARGEST.get(norms.unit, float(norms.values.max()))
     curves = {
         "features a concept": _reached(held.sum(axis=1)),

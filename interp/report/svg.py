@@ -39,8 +39,8 @@ def inline(figure: Figure, key: str, alt: str) -> str:
         drawn = drawn.replace(colour, page)
     drawn = re.sub(r'\bid="([^"]+)"', rf'id="{key}-\1"', drawn)
     drawn = re.sub(r'(xlink:href="|url\()#([^")]+)', rf"\1#{key}-\2", drawn)
-    # One decimal of a point is finer than any screen; it halves the page.
-    drawn = re.sub(r"(-?\d+\.\d)\d+", r"\1", drawn)
+    # One decimal of a point is finer than any screen; it halves the page. Inside tags only: labels keep their digits.
+    drawn = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(-?\d+\.\d)\d+", r"\1", tag.group()), drawn)
     width, height = (float(re.search(rf'<svg[^>]*\b{x}="([\d.]+)pt"', drawn).group(1)) for x in ("width", "height"))  # type: ignore[union-attr]
     opening = (
         f'<svg class="interp-svg" role="img" aria-label="{html.escape(alt, quote=True)}" '

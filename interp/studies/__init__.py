@@ -7,12 +7,16 @@ same computation and share its stored result.
 from interp.studies.property_inference import property_scores, some_concepts
 from interp.studies.residual_stream import residual_mixing
 from interp.studies.sensitivity import sensitivity, sensitivity_moves, sensitivity_table
+from interp.studies.sparsity_and_geometry import norm_shapes, ratings_floor, synthetic_scores
 
 __all__ = [
+    "norm_shapes",
     "property_scores",
+    "ratings_floor",
     "residual_mixing",
     "sensitivity",
     "sensitivity_moves",
     "sensitivity_table",
     "some_concepts",
+    "synthetic_scores",
 ]

@@ -20,7 +20,8 @@ from interp.seeding import generator
 from interp.store import Tables, study
 
 
-def _checksum(name: str) -> str:
+def checksum(name: str) -> str:
+    """What exactly a name of norms stands for, for the store."""
     return norm_sets.load(name).checksum
 
 
@@ -35,7 +36,7 @@ def some_concepts(norms: NormSet, count: int | None) -> NormSet:
     return norms.subset(np.sort(generator(0, "concepts").choice(len(norms.concepts), size=count, replace=False)))
 
 
-@study("property-inference", identities={"subject": subjects.identify, "norms": _checksum})
+@study("property-inference", identities={"subject": subjects.identify, "norms": checksum})
 def _one_control(
     *,
     subject: str,

@@ -185,9 +185,12 @@ class Subject:
         text = f" {lemma}" if self._blank_first else lemma
         ids = tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
         if not ids:
-            raise InputError(f"lemma {lemma!r} has no tokens in {self.name}")
+            raise InputError(f"lemma {lemma!r} has no tokens in {self.name}; leave the concept out or give it a lemma")
         if self.tokenizer.unk_token_id is not None and self.tokenizer.unk_token_id in ids:
-            raise InputError(f"lemma {lemma!r} has pieces that the vocabulary of {self.name} does not know")
+            raise InputError(
+                f"lemma {lemma!r} has pieces that the vocabulary of {self.name} does not know; leave the concept out "
+                "or give it a lemma that is spelled otherwise"
+            )
         return ids
 
     @cached_property

@@ -1,6 +1,7 @@
 """The book's figures: each takes tables and draws; none computes."""
 
 from interp.report.figures.depth import own_share_by_depth, token_map
+from interp.report.figures.geometry import reach_of_rho, spectra, synthetic_sweep
 from interp.report.figures.ladder import ladder
 from interp.report.figures.latent import latent_curves
 from interp.report.figures.literature import literature_band
@@ -15,5 +16,8 @@ __all__ = [
     "norms_overview",
     "own_share_by_depth",
     "permutation_null",
+    "reach_of_rho",
+    "spectra",
+    "synthetic_sweep",
     "token_map",
 ]

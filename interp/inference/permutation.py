@@ -311,14 +311,14 @@ class PermutedFits:
             ]
         K = self.K[np.ix_(order, order)]
         KZ = K @ self.Z
-        everything = self.Z.T @ KZ
+        everything, sums = self.Z.T @ KZ, K.sum(axis=1)
         crosses = []
         for split, mean in zip(self.splits, self.means):
             out = np.concatenate([split.validation, split.test])
             # With Z = all - out: Z'KZ = all'K all - H'out - out'H, where H = K all - K out / 2 on the rows left out.
             H = KZ[out] - K[np.ix_(out, out)] @ self.Z[out] / 2
             # Centring takes 1 m' from Z: a = Z'K1 and b = 1'K1 over the training rows.
-            K1 = K[:, split.train].sum(axis=1)[split.train]
+            K1 = (sums - K[:, out].sum(axis=1))[split.train]
             a, b = K1 @ self.Z[split.train], K1.sum()
             left = np.vstack([self.Z[out], mean])
             right = np.vstack([H, a - b / 2 * mean])

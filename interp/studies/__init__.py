@@ -4,7 +4,8 @@ Arguments are plain values (names, numbers), so that a chapter's parameters, a p
 same computation and share its stored result.
 """
 
+from interp.studies.permutation_null import permutation_null
 from interp.studies.property_inference import property_scores, some_concepts
 from interp.studies.residual_stream import residual_mixing
 
-__all__ = ["property_scores", "residual_mixing", "some_concepts"]
+__all__ = ["permutation_null", "property_scores", "residual_mixing", "some_concepts"]

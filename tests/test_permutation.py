@@ -30,7 +30,7 @@ from interp.inference.permutation import (
 from interp.multiplicity import holm
 from interp.seeding import generator
 from interp.studies import permutation_null as study_null
-from tests.planted import Planted, planted
+from tests.planted import planted
 
 ALL = [name for name in METRICS if name != "rho-max"]
 
@@ -213,7 +213,8 @@ def test_the_null_does_not_depend_on_the_size_of_the_blocks():
 
 RUN = """
 from interp.studies import permutation_null
-permutation_null("minilm", "everyday", permutations=4000, block=2, folds=4, largest=10, concepts=60, metrics=["r2", "mse"])
+small = {"folds": 4, "largest": 10, "concepts": 60, "metrics": ["r2", "mse"]}
+permutation_null("minilm", "everyday", permutations=4000, block=2, **small)
 """
 
 

@@ -1,8 +1,8 @@
 """PLS components of one problem on a CPU: the recurrence of `pls`, matrix by matrix, so that it runs in the cache.
 
 Nearly all the time of a fit goes into products of the deflated X'YY'X with a vector, and those are as fast as the
-matrix comes from memory. A batch of folds together is larger than a processor's cache (ten folds of width 384: 12 MB);
-one matrix, of which BLAS reads a triangle, is not. Several times faster than the batch on a CPU; on a GPU the batch wins.
+matrix comes from memory. A batch of folds is larger than a processor's cache (ten folds of width 384: 12 MB); one
+matrix, of which BLAS reads a triangle, is not. Some three times faster than the batch on a CPU; a GPU prefers a batch.
 """
 
 import math

@@ -2,8 +2,8 @@
 
 Permutation 0 is the order as it is, so its score is the observed one; 1 to n are random. Each is scored exactly as
 `crossvalidate` scores the control of that name, with the embeddings, the folds and the training Gram matrices shared:
-permuting rows of Y changes nothing else. The p-value is (b + 1) / (n + 1), b the permutations that score at least as well
-(Phipson & Smyth 2010).
+permuting rows of Y changes nothing else. The p-value is (b + 1) / (n + 1), b the permutations that score at least as
+well (Phipson & Smyth 2010).
 """
 
 from __future__ import annotations
@@ -100,7 +100,17 @@ class PermutationNull:
             low, high = np.quantile(null, [0.025, 0.975])
             spread = float(null.std(ddof=1)) if len(null) > 1 else float("nan")
             rows.append((metric, self.observed(metric), float(null.mean()), spread, low, high, as_good, len(null), p))
-        columns = ["metric", "observed", "null_mean", "null_sd", "null_low", "null_high", "as_good", "permutations", "p"]
+        columns = [
+            "metric",
+            "observed",
+            "null_mean",
+            "null_sd",
+            "null_low",
+            "null_high",
+            "as_good",
+            "permutations",
+            "p",
+        ]
         table = pd.DataFrame(rows, columns=columns)
         return table.assign(p_holm=holm(table["p"].to_numpy()))
 
@@ -187,7 +197,7 @@ def permutation_null(
         for number in numbers:
             order = row_order(problem, control, seed, number)
             predictions, sizes = fits.predictions(order)
-            # Concept i is scored as if it were concept order[i], whose row it has: `truth` then serves all permutations.
+            # Concept i is scored as if it were concept order[i], whose row it has: one `truth` serves all permutations.
             truth.taxonomy = np.empty_like(truth.taxonomy)
             truth.taxonomy[order] = problem.taxonomy
             found = estimates(truth, predictions, metrics)
@@ -295,7 +305,9 @@ class PermutedFits:
             np.divide(scores, t2, out=scores, where=t2 > 0)
             mine = Y[split.train]
             # Row by row, as np.mean adds: the training mean has the same bits, and its ties stay ties.
-            y_mean = mine.mean(axis=0) if isinstance(mine, np.ndarray) else mine.T @ np.ones(mine.shape[0]) / mine.shape[0]
+            y_mean = (
+                mine.mean(axis=0) if isinstance(mine, np.ndarray) else mine.T @ np.ones(mine.shape[0]) / mine.shape[0]
+            )
             in_x = R if self.basis is None else self.basis @ R
             paths.append(pls.PLSPath(self.X[split.train].mean(axis=0), y_mean, in_x, mine.T @ scores))
         return paths

@@ -35,9 +35,7 @@ def _data(
     return model.lemma_vectors(loaded.lemmas, embedding), loaded
 
 
-@study(
-    "permutation-null", identities={"subject": subjects.identify, "norms": _checksum}, volatile=("device", "total")
-)
+@study("permutation-null", identities={"subject": subjects.identify, "norms": _checksum}, volatile=("device", "total"))
 def _block(
     *,
     subject: str,

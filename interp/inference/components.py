@@ -38,8 +38,9 @@ def components(
     rotations, loadings, scores2 = np.zeros((n_components, r)), np.zeros((n_components, r)), np.zeros(n_components)
     start = M.sum(axis=1) + np.linspace(1, 2, r) * M.diagonal()
     steps, floor = 0, TINY
+    basis = np.empty((MOST_STEPS, r))  # allocated once: fresh pages for each component cost as much as several steps
     for k in range(n_components):
-        value, u, start, steps = leading_eigenvector(M, start, floor=floor, expected_steps=steps)
+        value, u, start, steps = leading_eigenvector(M, start, basis, floor=floor, expected_steps=steps)
         if k == 0:
             floor = max(EXHAUSTED * value, TINY)
         if value <= floor:
@@ -57,7 +58,12 @@ def components(
 
 
 def leading_eigenvector(
-    M: Float[np.ndarray, "r r"], start: Float[np.ndarray, "r"], *, floor: float = TINY, expected_steps: int = 0
+    M: Float[np.ndarray, "r r"],
+    start: Float[np.ndarray, "r"],
+    basis: Float[np.ndarray, "step r"],
+    *,
+    floor: float = TINY,
+    expected_steps: int = 0,
 ) -> tuple[float, Float[np.ndarray, "r"], Float[np.ndarray, "r"], int]:
     """Largest eigenvalue and unit vector of a symmetric positive semidefinite matrix; as `lanczos`, for one matrix.
 
@@ -65,6 +71,8 @@ def leading_eigenvector(
     ----------
     M
         In Fortran order; only the upper triangle is read.
+    basis
+        Room for the Lanczos vectors, which this overwrites; its length is the most steps taken.
     floor
         A residual this small counts as converged whatever the eigenvalue.
 
@@ -74,7 +82,8 @@ def leading_eigenvector(
         `second` is the Ritz vector of the second largest eigenvalue.
     """
     r = len(M)
-    basis, diagonal, off = np.empty((MOST_STEPS, r)), np.empty(MOST_STEPS), np.empty(MOST_STEPS)
+    most = len(basis)
+    diagonal, off = np.empty(most), np.empty(most)
     length = dnrm2(start)
     basis[0] = start / length if length > TINY else r**-0.5
     previous, v, beta = np.zeros(r), basis[0], 0.0
@@ -88,9 +97,9 @@ def leading_eigenvector(
         if steps >= look or beta <= TINY:
             values, ritz = _largest_two(diagonal[:steps], off[: steps - 1])
             residual, goal = beta * abs(ritz[-1, -1]), max(TOLERANCE * values[-1], floor)
-            if residual <= goal or steps == MOST_STEPS:
+            if residual <= goal or steps == most:
                 break
-            look = min(steps + max(1, round(STEPS_PER_DECADE * math.log10(residual / goal))), MOST_STEPS)
+            look = min(steps + max(1, round(STEPS_PER_DECADE * math.log10(residual / goal))), most)
         off[steps - 1] = beta
         previous, v = v, np.multiply(w, 1 / beta, out=basis[steps])
     second, vector = (ritz.T @ basis[:steps])[[0, -1]]

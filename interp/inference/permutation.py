@@ -264,7 +264,10 @@ class PermutedFits:
         self.Y = csr_array(Y) if (Y != 0).mean() < pls.SPARSE_BELOW else Y
         # Centred once for all, so that little is lost when a fold is centred on its own mean.
         centred = X - X.mean(axis=0)
-        self.Z, self.basis = (centred, None) if X.shape[1] <= len(X) else pls._row_space(centred)
+        self.Z: np.ndarray = centred
+        self.basis: np.ndarray | None = None
+        if X.shape[1] > len(X):
+            self.Z, self.basis = pls._row_space(centred)
         n, r = self.Z.shape
         left_out = n - min(len(split.train) for split in splits)
         by_gram = 2 * n * r * (n + r) / len(splits) + 2 * left_out * r * (left_out + r)

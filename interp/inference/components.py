@@ -38,7 +38,7 @@ def components(
     rotations, loadings, scores2 = np.zeros((n_components, r)), np.zeros((n_components, r)), np.zeros(n_components)
     start = M.sum(axis=1) + np.linspace(1, 2, r) * M.diagonal()
     steps, floor = 0, TINY
-    basis = np.empty((MOST_STEPS, r))  # allocated once: fresh pages for each component cost as much as several steps
+    basis = np.empty((MOST_STEPS, r))  # room that every component uses again
     for k in range(n_components):
         value, u, start, steps = leading_eigenvector(M, start, basis, floor=floor, expected_steps=steps)
         if k == 0:

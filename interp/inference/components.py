@@ -15,7 +15,7 @@ from scipy.linalg.lapack import dstebz, dstein
 from interp.inference.lanczos import MOST_STEPS, TOLERANCE
 
 EXHAUSTED = 1e-12
-"""As `pls.EXHAUSTED`: a covariance with Y at this share of the first component's is rounding error."""
+"""A component whose covariance with Y has fallen to this share of the first one's carries rounding error only."""
 
 FIRST_LOOK = 8
 """Lanczos steps before convergence is first looked at."""

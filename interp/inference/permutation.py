@@ -14,7 +14,6 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-import torch
 from jaxtyping import Float, Int
 from scipy.sparse import csr_array
 from tqdm import tqdm
@@ -22,7 +21,6 @@ from tqdm import tqdm
 from interp.controls import CONTROLS, Problem
 from interp.errors import InputError
 from interp.inference import featurewise, pls
-from interp.inference.components import components
 from interp.inference.crossvalidation import Norms
 from interp.inference.folds import Split, grouped_folds
 from interp.inference.latent import choose
@@ -297,11 +295,7 @@ class PermutedFits:
     ) -> list[pls.PLSPath]:
         """One path per fold for Y, which is the real one with its rows in this order."""
         crosses = self._crosses(order, Y)
-        if self.device == "cpu":
-            fitted = [components(gram, cross, self.size) for gram, cross in zip(self.grams, crosses)]
-        else:
-            stacks = [torch.as_tensor(np.stack(s), device=self.device) for s in (self.grams, crosses)]
-            fitted = list(zip(*pls._components(stacks[0], stacks[1], self.size)))
+        fitted = pls.fold_components(self.grams, crosses, self.size, self.device)
         paths = []
         for split, mean, (R, t2) in zip(self.splits, self.means, fitted):
             scores = (self.Z[split.train] - mean) @ R

@@ -17,7 +17,7 @@ PIP   := $(BIN)/python -m pip --disable-pip-version-check
 GIVEN := $(foreach p,SUBJECT DEVICE DTYPE,$(if $($(p)),$(shell echo $(p) | tr A-Z a-z)=$($(p))))
 
 .DEFAULT_GOAL := help
-.PHONY: help book chapter test reference check format serve lock clean env
+.PHONY: help book chapter test bench reference check format serve lock clean env
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null || sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1   \2/p' Makefile
@@ -49,6 +49,9 @@ chapter: $(STAMP)  ## execute one chapter: make chapter CHAPTER=residual-mixing 
 
 test: $(STAMP)  ## run the test suite
 	@$(BIN)/python -m pytest -n $(CORES) $(ARGS)
+
+bench: $(STAMP)  ## run the benchmarks that are not done yet: benchmarks/results.md (ARGS="--fresh", ARGS="--threads 2")
+	@$(BIN)/python -m benchmarks.run $(ARGS)
 
 reference: $(STAMP)  ## compute the committed results of the human norms anew (hours; ONLY=minilm-mcrae-plsr for one)
 	@$(BIN)/python scripts/reference.py $(addprefix --only ,$(ONLY))

@@ -147,6 +147,42 @@ def score(
     _print(wide.to_dict("records"), False, f"{subject} ({embedding}) -> {norms}, {mapping}, latent size {latent}")
 
 
+@app.command("null")
+def permutation_null(
+    subject: SubjectName = "minilm",
+    norms: Annotated[str, typer.Option(help="A norm set, or the path of a CSV/TSV of one's own.")] = "everyday",
+    permutations: Annotated[int, typer.Option(help="Random permutations.")] = 999,
+    metric: Annotated[list[str] | None, typer.Option(help="A metric; repeat for more (interp metrics).")] = None,
+    control: Annotated[str, typer.Option(help="What permutes rows: shuffle-rows, taxonomy-within.")] = "shuffle-rows",
+    embedding: Annotated[str, typer.Option(help="wordpiece, or layer:L.")] = "wordpiece",
+    folds: Annotated[int, typer.Option(help="Number of folds.")] = 10,
+    seed: Annotated[int, typer.Option(help="Deals the folds and draws the permutations.")] = 0,
+    largest: Annotated[int, typer.Option(help="Largest latent size.")] = 50,
+    device: Device = "cpu",
+    dtype: Dtype = "float32",
+    as_json: Json = False,
+) -> None:
+    """Permutation p-values: how often concepts with each other's features score as well as the real ones."""
+    from interp.inference.permutation import DEFAULT_METRICS
+    from interp.studies import permutation_null as run
+
+    null = run(
+        subject,
+        norms,
+        permutations=permutations,
+        control=control,
+        metrics=metric or DEFAULT_METRICS,
+        embedding=embedding,
+        folds=folds,
+        seed=seed,
+        largest=largest,
+        dtype=dtype,
+        device=device,
+    )
+    title = f"{subject} ({embedding}) -> {norms}, {permutations} permutations by {control}, {folds} folds"
+    _print(_records(null.table()) if as_json else null.table().to_dict("records"), as_json, title)
+
+
 @app.command()
 def trace(
     text: Annotated[str, typer.Option(help="The text to trace.")],

@@ -4,7 +4,7 @@ The algorithm is NIPALS PLS2 with regression deflation, as in scikit-learn's `PL
 Wold, Sjöström & Eriksson (2001), rearranged (kernel PLS; Lindgren, Geladi & Wold 1993, de Jong & ter Braak 1994):
 with the centred X (n x r) and Y (n x m), the weight of a component is the leading eigenvector of the small matrix
 M = X'YY'X, and taking a component out of X changes M by a matrix of rank two. Nothing in the loop depends on the
-number of features m. Folds have matrices of one size, so they are fitted together, on CPU or GPU, in float64.
+number of features m. Always in float64: fold by fold on a CPU (`components`), all folds as one batch on a GPU.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from interp.errors import InputError
+from interp.inference.components import EXHAUSTED, components
 from interp.inference.lanczos import leading_eigenvector
 
 MOST_COMPONENTS = 100
@@ -27,9 +28,6 @@ MOST_COMPONENTS = 100
 
 SPARSE_BELOW = 0.1
 """Density below which a target matrix is multiplied as a sparse one."""
-
-EXHAUSTED = 1e-12
-"""A component whose covariance with Y has fallen to this share of the first one's carries rounding error only."""
 
 
 @dataclass(frozen=True)
@@ -228,13 +226,9 @@ def fit_folds(
         gram.append(centred.T @ centred)
         C = centred.T @ Y[rows]  # centring Y changes nothing: the columns of `centred` sum to zero
         cross.append(C @ C.T)
-    rotations, scores2 = _components(
-        torch.as_tensor(np.stack(gram), device=device),
-        torch.as_tensor(np.stack(cross), device=device),
-        n_components,
-    )
     paths = []
-    for rows, z_mean, y_mean, R, t2 in zip(training, means, y_means, rotations, scores2):
+    fitted = fold_components(gram, cross, n_components, device)
+    for rows, z_mean, y_mean, (R, t2) in zip(training, means, y_means, fitted):
         kept = int((t2 > 0).sum())
         R, t2 = R[:, :kept], t2[:kept]
         loadings = Y[rows].T @ (((Z[rows] - z_mean) @ R) / t2)
@@ -254,6 +248,19 @@ def _row_space(
 ) -> tuple[Float[np.ndarray, "concept rank"], Float[np.ndarray, "width rank"]]:
     U, s, Vt = np.linalg.svd(X, full_matrices=False)
     return U * s, Vt.T
+
+
+def fold_components(
+    grams: Sequence[Float[np.ndarray, "r r"]],
+    crosses: Sequence[Float[np.ndarray, "r r"]],
+    n_components: int,
+    device: str,
+) -> list[tuple[Float[np.ndarray, "r component"], Float[np.ndarray, "component"]]]:
+    """Rotations and squared norms of the scores of each fold: one by one on a CPU, as a batch elsewhere."""
+    if device == "cpu":
+        return [components(gram, cross, n_components) for gram, cross in zip(grams, crosses)]
+    stacks = [torch.as_tensor(np.stack(matrices), device=device) for matrices in (grams, crosses)]
+    return list(zip(*_components(stacks[0], stacks[1], n_components)))
 
 
 def _components(

@@ -4,6 +4,7 @@ Arguments are plain values (names, numbers), so that a chapter's parameters, a p
 same computation and share its stored result.
 """
 
+from interp.studies.permutation_null import permutation_null
 from interp.studies.property_inference import property_scores, some_concepts
 from interp.studies.residual_stream import residual_mixing
 from interp.studies.sensitivity import sensitivity, sensitivity_moves, sensitivity_table
@@ -11,6 +12,7 @@ from interp.studies.sparsity_and_geometry import norm_shapes, ratings_floor, syn
 
 __all__ = [
     "norm_shapes",
+    "permutation_null",
     "property_scores",
     "ratings_floor",
     "residual_mixing",

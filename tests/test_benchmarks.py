@@ -1,0 +1,66 @@
+"""The benchmarks' runner: it finds every script, keeps what is done, and its table says what was met and missed."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from benchmarks import problems, run, scaling
+
+
+@pytest.fixture
+def rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "ROWS", tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
+    return tmp_path
+
+
+def test_every_script_has_rows_that_can_be_called():
+    found = run.benchmarks()
+    assert {"pls", "null", "scaling"} <= found.keys()
+    for module in found.values():
+        assert all(callable(measure) for measure in module.rows().values())
+
+
+def test_a_row_is_measured_and_kept(rows, monkeypatch):
+    monkeypatch.setattr(scaling, "rows", lambda: {"a b": lambda: {"what": "w", "seconds": 2.0, "against_seconds": 5.0}})
+    threads = int(os.environ["OMP_NUM_THREADS"])
+    assert run._done("scaling", "a b", threads) is None
+    run.measure("scaling", "a b")
+    (file,) = rows.iterdir()
+    kept = run._done("scaling", "a b", threads)
+    assert kept == json.loads(file.read_text())
+    assert kept["ratio"] == 2.5
+    assert 0.05 < kept["peak_gib"] < 100
+    assert run._done("scaling", "a b", threads + 1) is None  # measured with other threads is not measured
+
+
+def test_the_table_says_what_was_met_and_what_was_missed():
+    row = {"what": "w", "seconds": 1.0, "against": "v", "against_seconds": 60.0, "ratio": 60.0, "peak_gib": 1.5}
+    assert "60.0x | 50x (met)" in run.table({"r": row | {"target": 50}})
+    text = run.table({"r": row | {"target": 100, "peak_limit_gib": 1}})
+    assert "100x (**missed**)" in text
+    assert "1.50 GiB, limit 1 (**missed**)" in text
+
+
+def test_slopes_are_those_of_the_growth():
+    measured = {
+        f"concepts {n}": {"concepts": n, "seconds": 1e-6 * n**1.5, "peak_gib": n / 1000, "what": str(n)}
+        for n in scaling.GROWTH["concepts"]
+    } | {
+        f"together {n}": {"concepts": n, "seconds": (n / 1000) ** 3, "peak_gib": n / 1000, "what": f"shape {n}"}
+        for n, _, _ in scaling.TOGETHER[:3]
+    }
+    text = scaling.summary(measured)
+    assert "| concepts | 4,000 | 16,000 | concepts^1.50 | concepts^1.00 |" in text
+    assert "20,000 x 4,096 -> 20,000 would take about 133 minutes" in text  # 20^3 s
+
+
+def test_the_stand_in_has_the_shape_and_sparsity_of_the_norms():
+    for concepts, width, features, listed in problems.SHAPES.values():
+        X, norms = problems.random_problem(concepts, width, features, listed)
+        assert X.shape == (concepts, width)
+        assert norms.values.shape == (concepts, features)
+        assert np.count_nonzero(norms.values) == pytest.approx(listed, rel=0.02)
+        assert len(norms.lemmas) == len(norms.taxonomy) == concepts

@@ -45,15 +45,14 @@ def _split(name: str, unseen: str) -> Callable[[Deal], Deal]:
     return add
 
 
-@_split("ungrouped", "the sentence; the same two nouns are trained on in other patterns")
+@_split("ungrouped", "only the sentence; the same two nouns are trained on in other patterns")
 def _ungrouped(items: pd.DataFrame, labels: np.ndarray, folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     yield from StratifiedKFold(folds, shuffle=True, random_state=seed).split(items, labels)
 
 
-@_split("pairs", "the pair; each of its nouns is trained on in other pairs")
-def _pairs(items: pd.DataFrame, labels: np.ndarray, folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    groups = items.groupby(["concept", "slot"]).ngroup().to_numpy()
-    yield from _grouped(labels, groups, folds, seed)
+@_split("concepts", "the concept, with its true and its wrong pair; the slot nouns are trained on beside other concepts")
+def _concepts(items: pd.DataFrame, labels: np.ndarray, folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    yield from _grouped(labels, items["concept"].to_numpy(), folds, seed)
 
 
 @_split("double", "both nouns: grouped by the slot noun, and training sentences that share the concept are dropped")

@@ -10,7 +10,6 @@ from interp.resampling import Bootstrap, interval
 
 RESAMPLES = 1000
 CELL = ["input", "negatives", "split"]
-COUNTS = ("true", "hits", "wrong", "rejections")
 
 
 def pooled(counts: pd.DataFrame, *, resamples: int = RESAMPLES) -> pd.DataFrame:
@@ -50,22 +49,23 @@ def _accuracy(
 ) -> Float[np.ndarray, "one_plus_resample"]:
     """Balanced accuracy: of all nouns first, then of each resample."""
     weights = np.vstack([np.ones(len(nouns)), draws])
-    column = {noun: i for i, noun in enumerate(nouns)}
-    by_seed = []
-    for _, of_seed in counts.groupby("seed"):
-        by_fold = []
-        for _, fold in of_seed.groupby("fold"):
-            mine = weights[:, fold["slot"].map(column).to_numpy()]
-            true, hits, wrong, rejections = (mine @ fold[name].to_numpy(dtype=float) for name in COUNTS)
-            with np.errstate(invalid="ignore", divide="ignore"):
-                by_fold.append((hits / true + rejections / wrong) / 2)
-        by_seed.append(_mean(np.array(by_fold)))
-    return _mean(np.array(by_seed))
+    noun = np.searchsorted(nouns, counts["slot"].to_numpy())
+    seed, fold = (np.unique(counts[name].to_numpy(), return_inverse=True)[1] for name in ("seed", "fold"))
+    shape = (len(nouns), int(seed.max()) + 1, int(fold.max()) + 1)
+
+    def drawn(name: str) -> Float[np.ndarray, "one_plus_resample seed fold"]:
+        table = np.zeros(shape)
+        table[noun, seed, fold] = counts[name].to_numpy(dtype=float)
+        return np.tensordot(weights, table, axes=1)
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        by_fold = (drawn("hits") / drawn("true") + drawn("rejections") / drawn("wrong")) / 2
+    return _mean(_mean(by_fold))
 
 
-def _mean(values: Float[np.ndarray, "n resample"]) -> Float[np.ndarray, "resample"]:
-    """Mean over the first axis of what is defined; NaN where nothing is."""
+def _mean(values: Float[np.ndarray, "*batch n"]) -> Float[np.ndarray, "*batch"]:
+    """Mean over the last axis of what is defined; NaN where nothing is."""
     defined = np.isfinite(values)
-    count = defined.sum(axis=0)
-    total = np.where(defined, values, 0.0).sum(axis=0)
+    count = defined.sum(axis=-1)
+    total = np.where(defined, values, 0.0).sum(axis=-1)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -5,14 +5,7 @@ same computation and share its stored result.
 """
 
 from interp.studies.property_inference import property_scores, some_concepts
-from interp.studies.relation_probe import relation_items, relation_probe, relation_scores
+from interp.studies.relation_probe import probe_counts, probe_items, probe_scores
 from interp.studies.residual_stream import residual_mixing
 
-__all__ = [
-    "property_scores",
-    "relation_items",
-    "relation_probe",
-    "relation_scores",
-    "residual_mixing",
-    "some_concepts",
-]
+__all__ = ["probe_counts", "probe_items", "probe_scores", "property_scores", "residual_mixing", "some_concepts"]

@@ -29,7 +29,8 @@ def _checksum(name: str) -> str:
     return norm_sets.load(name).checksum
 
 
-def _nouns(model: subjects.Subject, found: superordinates.Hyponymy) -> Nouns:
+def nouns_for(model: subjects.Subject, found: superordinates.Hyponymy) -> Nouns:
+    """The pairs of a norm set with what their negatives are drawn from, matched on the subject's static vectors."""
     hypernyms = frozenset().union(*found.listed.values())
     pool = tuple(sorted(w for w in found.listed if w not in hypernyms and not superordinates.is_plural(w)))
     concepts, above = zip(*found.pairs)
@@ -45,7 +46,7 @@ def _items(
     """True and wrong pairs: the same for every input, drawn with the static vectors of the subject itself."""
     model = subjects.load(subject, dtype=dtype, device=device)
     found = superordinates.hyponymy(norm_sets.load(norms), count=pairs, with_wordnet=ancestors == "wordnet")
-    return items(_nouns(model, found), kinds), found.mass
+    return items(nouns_for(model, found), kinds), found.mass
 
 
 @study("relation-probe", identities={"subject": subjects.identify, "norms": _checksum})
@@ -93,7 +94,7 @@ def _one_input(
     return {"counts": pd.concat(counts, ignore_index=True)}
 
 
-def relation_probe(
+def probe_counts(
     subject: str,
     norms: str,
     inputs: Sequence[str] = tuple(PROBE_INPUTS),
@@ -161,7 +162,7 @@ def relation_probe(
     return pd.concat(tables, ignore_index=True)
 
 
-def relation_items(
+def probe_items(
     subject: str,
     norms: str,
     *,
@@ -171,10 +172,10 @@ def relation_items(
     dtype: str = "float32",
     device: str = "cpu",
 ) -> pd.DataFrame:
-    """The true and wrong pairs that `relation_probe` works on (see `attention.relation_items.items`)."""
+    """The true and wrong pairs that `probe_counts` works on (see `attention.relation_items.items`)."""
     return _items(subject, norms, pairs, ancestors, tuple(negatives), dtype, device)[0].copy()
 
 
-def relation_scores(counts: pd.DataFrame) -> pd.DataFrame:
+def probe_scores(counts: pd.DataFrame) -> pd.DataFrame:
     """Balanced accuracy and selectivity with intervals (`attention.relation_scores.pooled`)."""
     return pooled(counts)

@@ -108,7 +108,7 @@ def test_pure_word_identity_is_found_ungrouped_and_not_under_the_double_split():
 
 
 def test_names_dealt_evenly_tell_nothing_and_the_split_by_concepts_shows_it():
-    """With every noun as often right as wrong, what is held out is missing in training: no accuracy, rather the reverse."""
+    """Where every noun is as often right as wrong, what is held out is what training lacks: names then mislead."""
     items = planted_items()
     names = np.hstack([pd.get_dummies(items[side], dtype=float).to_numpy() for side in ("concept", "slot")])
     for split in ("ungrouped", "concepts"):
@@ -161,7 +161,9 @@ def test_bad_input_is_a_line(change, message):
 # Scores
 
 
-def counts_of(X_of: dict[str, np.ndarray], items: pd.DataFrame, splits=("ungrouped", "double"), seeds=2) -> pd.DataFrame:
+def counts_of(
+    X_of: dict[str, np.ndarray], items: pd.DataFrame, splits=("ungrouped", "double"), seeds=2
+) -> pd.DataFrame:
     return pd.concat(
         [
             probe(X, items, split=split, task=task, seed=seed).assign(
@@ -272,12 +274,12 @@ def test_a_probe_that_reads_words_only_is_found_out():
 # Inputs and the study
 
 
-def reading(subject, twin=None):
+def reading(subject):
     pairs = [("robin", "bird"), ("robin", "boat"), ("cat", "animal"), ("apple", "fruit"), ("dog", "animal")]
     nouns = pd.DataFrame(pairs, columns=["concept", "slot"]).merge(pd.DataFrame({"pattern": ["hp01"]}), how="cross")
     pattern = patterns(["hp01"])["hp01"]
     sentences = [fill(pattern, c, s) for c, s, _ in nouns.itertuples(index=False)]
-    return Reading(subject, twin or (lambda kind, seed: subject), sentences, nouns)
+    return Reading(subject, lambda _kind, _seed: subject, sentences, nouns)
 
 
 @pytest.mark.parametrize("family", ["bert", "gpt2", "llama", "gpt_neox"])
@@ -308,7 +310,7 @@ def test_inputs_are_what_they_say(tiny):
     assert [PROBE_INPUTS[n].seeded for n in PROBE_INPUTS] == [False, True, True, True, False, False, False, False]
 
 
-SMALL = dict(pairs=40, folds=3, patterns=["hp01", "hp03"], splits=["ungrouped", "double"])
+SMALL = {"pairs": 40, "folds": 3, "patterns": ["hp01", "hp03"], "splits": ["ungrouped", "double"]}
 
 
 def test_the_study_is_tidy_replays_and_agrees_with_itself():

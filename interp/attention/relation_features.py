@@ -35,7 +35,9 @@ def noun_pieces(subject: Subject, sentence: Sentence) -> tuple[tuple[int, ...], 
         If the tokenizer does not say where its tokens stand, or a noun has none.
     """
     if not subject.tokenizer.is_fast:
-        raise InputError(f"{subject.name}: its tokenizer does not tell where tokens stand in a text (no fast tokenizer)")
+        raise InputError(
+            f"{subject.name}: its tokenizer does not tell where tokens stand in a text (no fast tokenizer)"
+        )
     offsets = subject.tokenizer(sentence.text, return_offsets_mapping=True, verbose=False)["offset_mapping"]
 
     def inside(span: tuple[int, int]) -> tuple[int, ...]:
@@ -57,11 +59,11 @@ def _membership(pieces: Sequence[tuple[int, ...]], length: int, device: torch.de
 def pair_attention(
     subject: Subject, sentences: Sequence[Sentence], *, batch_size: int = 64
 ) -> Float[np.ndarray, "sentence direction layer head"]:
-    """Attention between the two nouns of each sentence: summed over the pieces attended to, averaged over those that attend.
+    """Attention between the two nouns of each sentence: the sum over pieces attended to, the mean over those that do.
 
     The sum is how much of its attention a piece gives to the whole noun (Clark et al. 2019, section 4.1, who turn
-    token maps into word maps this way). Directions as in `directions`. Runs in batches of one length, so that nothing is
-    padded, and keeps two numbers per head of a sentence.
+    token maps into word maps this way). Directions as in `directions`. Runs in batches of one length, so that nothing
+    is padded, and keeps two numbers per head of a sentence.
     """
     pieces = [noun_pieces(subject, sentence) for sentence in sentences]
     ordered = [sorted(pair) for pair in pieces]  # the earlier noun first

@@ -92,7 +92,9 @@ def _permuted(reading: Reading, seed: int) -> Float[np.ndarray, "sentence featur
     return reading.attention(reading.twin("permuted", seed))
 
 
-@_input("attention, random weights", "attention of the untrained twin", "nothing: the architecture is left", seeded=True)
+@_input(
+    "attention, random weights", "attention of the untrained twin", "nothing: the architecture is left", seeded=True
+)
 def _random(reading: Reading, seed: int) -> Float[np.ndarray, "sentence feature"]:
     return reading.attention(reading.twin("random", seed))
 

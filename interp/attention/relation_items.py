@@ -50,10 +50,7 @@ class Nouns:
     def untrue(self, slots: Sequence[str]) -> Bool[np.ndarray, "concept slot"]:
         """Where a slot noun may stand as a wrong one: not the concept, not above it, no letters in common."""
         return np.array(
-            [
-                [s != c and s not in self.above[c] and c not in s and s not in c for s in slots]
-                for c in self.concepts
-            ]
+            [[s != c and s not in self.above[c] and c not in s and s not in c for s in slots] for c in self.concepts]
         )
 
 
@@ -93,7 +90,9 @@ def _deal(cost: Float[np.ndarray, "concept slot"], slots: Sequence[str]) -> tupl
     return rows[fine], [slots[j] for j in columns[fine]]
 
 
-def _matched(nouns: Nouns, slots: Sequence[str], allowed: Bool[np.ndarray, "concept slot"]) -> tuple[np.ndarray, list[str]]:
+def _matched(
+    nouns: Nouns, slots: Sequence[str], allowed: Bool[np.ndarray, "concept slot"]
+) -> tuple[np.ndarray, list[str]]:
     """Slot nouns as similar to the concept as its hypernym is; concepts without such a match go without."""
     wanted = np.diag(nouns.similarity(nouns.concepts, nouns.hypernyms))
     gap = np.abs(nouns.similarity(nouns.concepts, slots) - wanted[:, None])
@@ -159,8 +158,8 @@ def items(nouns: Nouns, kinds: Sequence[str], seed: int = 0) -> pd.DataFrame:
 
     Returns
     -------
-    Columns ``negatives`` (the kind), ``concept``, ``slot`` (the slot noun), ``hypernymy`` (bool), ``similarity``. A true
-    pair is there only beside its wrong one, so that each kind has as many of either, and the same concepts in both.
+    Columns ``negatives`` (the kind), ``concept``, ``slot`` (the slot noun), ``hypernymy`` (bool), ``similarity``. A
+    true pair is there only beside its wrong one: each kind has as many of either, and the same concepts in both.
 
     Raises
     ------

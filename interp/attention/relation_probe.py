@@ -46,12 +46,18 @@ def _split(name: str, unseen: str) -> Callable[[Deal], Deal]:
 
 
 @_split("ungrouped", "only the sentence; the same two nouns are trained on in other patterns")
-def _ungrouped(items: pd.DataFrame, labels: np.ndarray, folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _ungrouped(
+    items: pd.DataFrame, labels: np.ndarray, folds: int, seed: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     yield from StratifiedKFold(folds, shuffle=True, random_state=seed).split(items, labels)
 
 
-@_split("concepts", "the concept, with its true and its wrong pair; the slot nouns are trained on beside other concepts")
-def _concepts(items: pd.DataFrame, labels: np.ndarray, folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+@_split(
+    "concepts", "the concept, with its true and its wrong pair; the slot nouns are trained on beside other concepts"
+)
+def _concepts(
+    items: pd.DataFrame, labels: np.ndarray, folds: int, seed: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     yield from _grouped(labels, items["concept"].to_numpy(), folds, seed)
 
 
@@ -92,9 +98,7 @@ def fit_and_judge(
     strength
         scikit-learn's C: the inverse of the L2 penalty.
     """
-    probe = make_pipeline(
-        StandardScaler(), LogisticRegression(C=strength, class_weight="balanced", max_iter=5000, tol=1e-3)
-    )
+    probe = make_pipeline(StandardScaler(), LogisticRegression(C=strength, class_weight="balanced", max_iter=5000))
     return probe.fit(X[train], labels[train]).predict(X[test])
 
 
@@ -117,8 +121,8 @@ def probe(
 
     Returns
     -------
-    Columns ``fold``, ``slot``, ``true`` (items that are), ``hits`` (those called true), ``wrong``, ``rejections`` (those
-    called wrong). Balanced accuracy, and any bootstrap over slot nouns, can be had from these counts.
+    Columns ``fold``, ``slot``, ``true`` (items that are), ``hits`` (those called true), ``wrong``, ``rejections``
+    (those called wrong). Balanced accuracy, and any bootstrap over slot nouns, can be had from these counts.
 
     Raises
     ------

@@ -27,8 +27,8 @@ def pooled(counts: pd.DataFrame, *, resamples: int = RESAMPLES) -> pd.DataFrame:
     Returns
     -------
     Columns ``input``, ``negatives``, ``split``, ``task`` (``hypernymy``, ``coin``, and ``selectivity``: their
-    difference on the same resamples), ``value``, ``low``, ``high`` (95 %), ``replicates``. The bootstrap draws slot nouns
-    (with all their sentences, true and wrong), the same for everything that is compared within a kind of negatives.
+    difference on the same resamples), ``value``, ``low``, ``high`` (95 %), ``replicates``. The bootstrap draws slot
+    nouns (with all their sentences, true and wrong), the same for everything compared within a kind of negatives.
     """
     rows = []
     for kind, of_kind in counts.groupby("negatives", sort=False):

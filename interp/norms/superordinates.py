@@ -1,7 +1,7 @@
-"""What a norm set says stands above a concept: *robin* is *a bird*. Pairs for the relation probe, and what is no error.
+"""What a norm set puts above a concept: *robin* is *a bird*. Pairs for the relation probe, and what is no error.
 
-Participants name several superordinates for a concept, at several levels and in several forms (``a_bird``, ``clothing``,
-``a_piece_of_furniture``, ``a_musical_instrument``). Here each becomes one noun.
+Participants name several superordinates for a concept, at several levels and in several forms (``a_bird``,
+``clothing``, ``a_piece_of_furniture``, ``a_musical_instrument``). Here each becomes one noun.
 """
 
 from __future__ import annotations
@@ -14,22 +14,43 @@ from interp import datasets
 from interp.errors import InputError
 from interp.norms import mcrae, wordnet
 from interp.norms.normset import NormSet
-from interp.registry import Registry
+from interp.registry import unknown
 from interp.seeding import generator
 
 SUPERORDINATE_KINDS = ("superordinate", "taxonomic")
 """Kinds of feature that name what a concept is."""
 
+ANCESTORS = ("auto", "norms", "wordnet")
+"""Where one can look up what must not be called wrong."""
+
 UNITS = ("piece", "kind", "type", "sort")
 """``a_piece_of_furniture`` says *furniture*, and says it without an article."""
 
 MASS = frozenset(
-    "armour bedding clothing crockery cutlery equipment footwear furniture hardware jewellery jewelry linen lingerie "
-    "luggage poultry seafood stationery underwear".split()
+    [
+        "armour",
+        "bedding",
+        "clothing",
+        "crockery",
+        "cutlery",
+        "equipment",
+        "footwear",
+        "furniture",
+        "hardware",
+        "jewellery",
+        "jewelry",
+        "linen",
+        "lingerie",
+        "luggage",
+        "poultry",
+        "seafood",
+        "stationery",
+        "underwear",
+    ]
 )
 """Superordinates that take no article, whatever the norm writes (McRae has ``a_footwear``)."""
 
-NO_CATEGORY = frozenset("coniferous feature inanimate object part thing".split())
+NO_CATEGORY = frozenset(["coniferous", "feature", "inanimate", "object", "part", "thing"])
 """What is no noun, or names no category once it stands alone (``a_natural_feature``, ``a_body_part``)."""
 
 
@@ -134,8 +155,18 @@ def hyponymy(norms: NormSet, *, count: int | None = None, with_wordnet: bool = F
     return Hyponymy(pairs, frozenset(mass), named, above, source)
 
 
-def default_ancestors() -> str:
-    """``"wordnet"`` where its file is, else ``"norms"``."""
+def settled_ancestors(source: str) -> str:
+    """``"norms"`` or ``"wordnet"``; ``"auto"`` becomes WordNet where its file is, else the norms.
+
+    Raises
+    ------
+    InputError
+        For another name.
+    """
+    if source not in ANCESTORS:
+        raise InputError(unknown("source of ancestors", source, list(ANCESTORS)))
+    if source != "auto":
+        return source
     return "wordnet" if datasets.available("wordnet") else "norms"
 
 
@@ -181,7 +212,9 @@ def _spread(listed: Mapping[str, frozenset[str]], count: int | None, seed: int) 
     # Round by round, large superordinates first; the first round takes two lemmas of each, since a superordinate with
     # one lemma could not be dealt to another.
     nouns = sorted(chosen, key=lambda noun: (-len(chosen[noun]), noun))
-    ranked = sorted((max(rank, 1), nouns.index(noun), lemma, noun) for noun in nouns for rank, lemma in enumerate(chosen[noun]))
+    ranked = sorted(
+        (max(rank, 1), nouns.index(noun), lemma, noun) for noun in nouns for rank, lemma in enumerate(chosen[noun])
+    )
     kept = [(lemma, noun) for *_, lemma, noun in ranked[:count]]
     often = Counter(noun for _, noun in kept)
     return tuple(sorted((lemma, noun) for lemma, noun in kept if often[noun] > 1))

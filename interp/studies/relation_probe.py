@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-import numpy as np
 import pandas as pd
 
 from interp import norms as norm_sets
@@ -17,12 +16,10 @@ from interp.attention.relation_scores import pooled
 from interp.corpora import patterns as pattern_table
 from interp.errors import InputError
 from interp.norms import superordinates
-from interp.registry import unknown
 from interp.store import Tables, study
 from interp.subjects.catalogue import Name
 
 DEFAULT_PATTERNS = ("hp01", "hp03", "hp05", "hp08")
-ANCESTORS = ("norms", "wordnet")
 
 
 def _checksum(name: str) -> str:
@@ -112,7 +109,7 @@ def probe_counts(
     dtype: str = "float32",
     device: str = "cpu",
 ) -> pd.DataFrame:
-    """The probe's counts, one row per (input, negatives, split, task, seed, fold, slot noun); each input is kept by itself.
+    """The probe's counts, one row per (input, negatives, split, task, seed, fold, slot); each input is stored apart.
 
     Parameters
     ----------
@@ -120,7 +117,7 @@ def probe_counts(
         How many true pairs; all there are for None.
     ancestors
         What must not stand in the slot of a wrong pair: what the ``"norms"`` put above the concept, or that and what
-        ``"wordnet"`` does.
+        ``"wordnet"`` does; ``"auto"``: WordNet where it is.
     seeds
         Repetitions of the folds and of the coin.
     twins
@@ -133,8 +130,6 @@ def probe_counts(
     """
     if Name.parse(subject).twin:
         raise InputError(f"subject {subject!r} is a twin; the relation probe makes its twins itself: name the original")
-    if ancestors not in ANCESTORS:
-        raise InputError(unknown("source of ancestors", ancestors, list(ANCESTORS)))
     for what, value in (("seeds", seeds), ("twins", twins)):
         if value < 1:
             raise InputError(f"relation probe: {what} is {value}, and must be 1 or more")
@@ -148,7 +143,7 @@ def probe_counts(
             splits=[SPLITS[split].name for split in splits],
             patterns=known,
             pairs=pairs,
-            ancestors=ancestors,
+            ancestors=superordinates.settled_ancestors(ancestors),
             folds=folds,
             seeds=seeds,
             twins=twins,
@@ -173,7 +168,8 @@ def probe_items(
     device: str = "cpu",
 ) -> pd.DataFrame:
     """The true and wrong pairs that `probe_counts` works on (see `attention.relation_items.items`)."""
-    return _items(subject, norms, pairs, ancestors, tuple(negatives), dtype, device)[0].copy()
+    source = superordinates.settled_ancestors(ancestors)
+    return _items(subject, norms, pairs, source, tuple(negatives), dtype, device)[0].copy()
 
 
 def probe_scores(counts: pd.DataFrame) -> pd.DataFrame:

@@ -18,6 +18,7 @@ SPLIT_LABELS = {
 }
 TASK_LABELS = {"hypernymy": "hypernymy", "coin": "a coin for each slot noun"}
 CHANCE = 0.5
+OFFSETS = (-0.15, 0.15)
 
 
 def probe_dots(
@@ -52,6 +53,8 @@ def probe_dots(
         for split, offset, colour, marker in zip(splits, offsets, PALETTE, MARKERS):
             cell = mine[(mine["negatives"] == kind) & (mine["split"] == split)].set_index("input").reindex(inputs)
             _dots(axis, cell, np.arange(len(inputs)) + offset, colour, marker, SPLIT_LABELS.get(split, split))
+        for border in _borders(inputs):
+            axis.axhline(border, color=MUTED, linewidth=0.6)
         axis.set_title(title)
         _tidy(axis)
     for axis in axes[-1]:
@@ -59,13 +62,14 @@ def probe_dots(
     axes[0, 0].set_yticks(range(len(inputs)), inputs)
     axes[0, 0].invert_yaxis()
     axes[0, 0].set_xlim(0, 1.03)
+    axes[0, 0].set_xticks((0.25, 0.5, 0.75, 1))
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(splits), labelcolor=INK)
     return figure
 
 
 def probe_selectivity(scores: pd.DataFrame, *, rows: Mapping[str, str], input: str = "attention") -> Figure:
-    """The relation against the coin, joined by a line whose length is the selectivity; one panel per split.
+    """The relation against the coin, joined by a line as wide as the selectivity; one panel per split.
 
     Parameters
     ----------
@@ -86,18 +90,25 @@ def probe_selectivity(scores: pd.DataFrame, *, rows: Mapping[str, str], input: s
             for task in TASK_LABELS
         }
         y = np.arange(len(rows))
-        axis.hlines(y, cells["coin"]["value"], cells["hypernymy"]["value"], color=GRID, linewidth=5, zorder=1)
-        for (task, cell), offset, colour, marker in zip(cells.items(), (-0.13, 0.13), PALETTE, MARKERS):
+        for (task, cell), offset, colour, marker in zip(cells.items(), OFFSETS, PALETTE, MARKERS):
             _dots(axis, cell, y + offset, colour, marker, TASK_LABELS[task])
+        ends = np.stack([cell["value"] for cell in cells.values()])
+        axis.plot(ends, y + np.array(OFFSETS)[:, None], color=MUTED, linewidth=0.9, zorder=1)
         axis.set_title(SPLIT_LABELS.get(split, split).split(" (")[0])
         axis.set_xlabel("balanced accuracy")
         _tidy(axis)
     axes[0, 0].set_yticks(range(len(rows)), list(rows.values()))
     axes[0, 0].invert_yaxis()
-    axes[0, 0].set_xlim(0.4, 1.03)
+    axes[0, 0].set_xlim(min(0.45, mine["low"][mine["task"] != "selectivity"].min()) - 0.03, 1.03)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, labelcolor=INK)
     return figure
+
+
+def _borders(inputs: Sequence[str]) -> list[float]:
+    """Between the attention under test, attention that cannot know, and what is no attention."""
+    groups = [(name == "attention", name.startswith("attention")) for name in inputs]
+    return [i + 0.5 for i in range(len(groups) - 1) if groups[i] != groups[i + 1]]
 
 
 def _dots(axis: plt.Axes, cell: pd.DataFrame, y: np.ndarray, colour: str, marker: str, label: str) -> None:

@@ -271,6 +271,59 @@ def test_a_probe_that_reads_words_only_is_found_out():
     assert found["A5-shuffled"] == "not run"
 
 
+def counted(accuracy_of: dict[tuple[str, str, str], float], nouns: int, seed: int) -> pd.DataFrame:
+    """Counts of a probe that is right with a given probability, by (input, split, task)."""
+    tables = []
+    for (name, split, task), p in accuracy_of.items():
+        rng = generator(seed, name, split, task)
+        for fold in range(5):
+            slots = [f"n{i}" for i in range(fold, nouns, 5)]
+            true = np.full(len(slots), 10)
+            tables.append(pd.DataFrame({
+                "slot": slots, "true": true, "hits": rng.binomial(10, p, len(slots)), "wrong": true,
+                "rejections": rng.binomial(10, p, len(slots)), "fold": fold, "seed": 0, "input": name,
+                "negatives": KIND, "split": split, "task": task,
+            }))  # fmt: skip
+    return pd.concat(tables, ignore_index=True)
+
+
+INTACT, RANDOM, SHUFFLED = "attention", "attention, random weights", "attention, embeddings shuffled"
+COMPARISONS = {
+    "A5-random": ((RANDOM, "ungrouped", "hypernymy"), (INTACT, "ungrouped", "hypernymy")),
+    "A5-random-double": ((RANDOM, "double", "hypernymy"), (INTACT, "double", "hypernymy")),
+    "A5-shuffled": ((SHUFFLED, "ungrouped", "hypernymy"), (INTACT, "ungrouped", "hypernymy")),
+    "A5-static-double": (("static vectors", "double", "hypernymy"), (INTACT, "double", "hypernymy")),
+    "A5-coin": ((INTACT, "ungrouped", "coin"), (INTACT, "ungrouped", "hypernymy")),
+}
+
+
+@pytest.mark.parametrize("reading_id", list(COMPARISONS))
+@pytest.mark.parametrize(
+    ("mine", "other", "nouns", "outcome"),
+    [
+        (0.80, 0.80, 300, "holds"),
+        (0.65, 0.80, 300, "partly"),
+        (0.50, 0.80, 300, "fails"),
+        (0.75, 0.80, 12, "undecided"),
+        (0.50, 0.50, 300, "undecided"),
+    ],
+)
+def test_every_outcome_of_a_comparison_is_reached(reading_id, mine, other, nouns, outcome):
+    control, reference = COMPARISONS[reading_id]
+    counts = counted({control: mine, reference: other}, nouns, seed=1)
+    assert judge("A5", pooled(counts, resamples=400))[reading_id].outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "nouns", "outcome"), [(0.50, 300, "holds"), (0.60, 300, "fails"), (0.55, 40, "undecided")]
+)
+def test_every_outcome_of_the_double_split_is_reached(accuracy, nouns, outcome):
+    counts = counted({(INTACT, "double", "hypernymy"): accuracy}, nouns, seed=1)
+    found = judge("A5", pooled(counts, resamples=400))
+    assert found["A5-double"].outcome == outcome
+    assert found["A5-static-double"].outcome == "not run"
+
+
 # Inputs and the study
 
 
@@ -299,6 +352,7 @@ def test_inputs_are_what_they_say(tiny):
     np.testing.assert_allclose(PROBE_INPUTS["static vectors"].build(mine, 0)[0], vectors.ravel())
     cosine = vectors[0] @ vectors[1] / np.linalg.norm(vectors[0]) / np.linalg.norm(vectors[1])
     assert PROBE_INPUTS["static similarity"].build(mine, 0)[0, 0] == pytest.approx(cosine)
+    np.testing.assert_allclose(PROBE_INPUTS["static products"].build(mine, 0)[0], vectors[0] * vectors[1])
     names = PROBE_INPUTS["word identity"].build(mine, 0)
     assert names.shape == (5, 4 + 4)
     assert (names.sum(axis=1) == 2).all()
@@ -307,7 +361,7 @@ def test_inputs_are_what_they_say(tiny):
     distance, letters, pieces, rank = PROBE_INPUTS["length and frequency"].build(mine, 0)[0, :4]
     assert (distance, letters, pieces) == (3, 5, 1)  # robin is a bird
     assert rank == pytest.approx(np.log(subject.pieces("robin")[0] + 1))
-    assert [PROBE_INPUTS[n].seeded for n in PROBE_INPUTS] == [False, True, True, True, False, False, False, False]
+    assert [PROBE_INPUTS[n].seeded for n in PROBE_INPUTS] == [False, True, True, True, *[False] * 5]
 
 
 SMALL = {"pairs": 40, "folds": 3, "patterns": ["hp01", "hp03"], "splits": ["ungrouped", "double"]}

@@ -110,6 +110,16 @@ def _similarity(reading: Reading, _seed: int) -> Float[np.ndarray, "sentence fea
     return (a * b).sum(axis=1, keepdims=True)
 
 
+@_input(
+    "static products",
+    "the products of the two vectors, dimension by dimension",
+    "how two words fit, as a bilinear form of their vectors could tell; attention is one, too",
+)
+def _products(reading: Reading, _seed: int) -> Float[np.ndarray, "sentence feature"]:
+    first, second = reading.vectors()
+    return first * second
+
+
 @_input("word identity", "which word is the concept and which the slot noun (one column per word)", "nothing but names")
 def _identity(reading: Reading, _seed: int) -> Float[np.ndarray, "sentence feature"]:
     columns = [pd.get_dummies(reading.nouns[side], dtype=float).to_numpy() for side in ("concept", "slot")]

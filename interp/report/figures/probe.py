@@ -62,7 +62,7 @@ def probe_dots(
     axes[0, 0].set_yticks(range(len(inputs)), inputs)
     axes[0, 0].invert_yaxis()
     axes[0, 0].set_xlim(0, 1.03)
-    axes[0, 0].set_xticks((0.25, 0.5, 0.75, 1))
+    axes[0, 0].set_xticks((0.1, 0.3, 0.5, 0.7, 0.9))
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(splits), labelcolor=INK)
     return figure

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -20,28 +22,29 @@ NOUNS = [("robin", "animal"), ("apple", "fruit"), ("sparrow", "bird"), ("unicorn
 SENTENCES = [fill(pattern, *nouns) for pattern in PATTERNS for nouns in NOUNS]
 
 
+def byte_level_folder(folder: Path, *, trim: bool = True) -> Path:
+    """A small GPT-2 with a real byte-level BPE, whose offsets hold the blank before a word or not (`trim`)."""
+    inner = Tokenizer(models.BPE())
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=330, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), special_tokens=["<|endoftext|>"],
+        show_progress=False,
+    )  # fmt: skip
+    inner.train_from_iterator(["a robin is an animal and an apple is a fruit " * 20], trainer)
+    inner.post_processor = processors.ByteLevel(trim_offsets=trim)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        config = GPT2Config(n_embd=16, n_layer=2, n_head=2, n_positions=120, vocab_size=340, bos_token_id=0)
+        AutoModel.from_config(config).save_pretrained(folder)
+    PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="<|endoftext|>").save_pretrained(folder)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def byte_level(tmp_path_factory):
-    """A GPT-2-like subject with a real byte-level BPE, once with the blank in the offsets and once without."""
-    made = {}
-    for trim in (True, False):
-        inner = Tokenizer(models.BPE())
-        inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        inner.decoder = decoders.ByteLevel()
-        trainer = trainers.BpeTrainer(
-            vocab_size=330, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), special_tokens=["<|endoftext|>"],
-            show_progress=False,
-        )  # fmt: skip
-        inner.train_from_iterator(["a robin is an animal and an apple is a fruit " * 20], trainer)
-        inner.post_processor = processors.ByteLevel(trim_offsets=trim)
-        folder = tmp_path_factory.mktemp(f"trim-{trim}")
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            config = GPT2Config(n_embd=16, n_layer=2, n_head=2, n_positions=40, vocab_size=340, bos_token_id=0)
-            AutoModel.from_config(config).save_pretrained(folder)
-        PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="<|endoftext|>").save_pretrained(folder)
-        made[trim] = subjects.load(str(folder))
-    return made
+    folders = {trim: byte_level_folder(tmp_path_factory.mktemp(f"trim-{trim}"), trim=trim) for trim in (True, False)}
+    return {trim: subjects.load(str(folder)) for trim, folder in folders.items()}
 
 
 def spelled(subject, sentence: Sentence) -> list[str]:

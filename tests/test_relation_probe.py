@@ -14,6 +14,7 @@ from interp.claims import judge
 from interp.corpora.patterns import fill, patterns
 from interp.errors import InputError
 from interp.seeding import generator
+from tests.test_relation_features import byte_level_folder
 
 PATTERNS = 4
 KIND = "re-dealt-matched"
@@ -383,6 +384,17 @@ def test_the_study_is_tidy_replays_and_agrees_with_itself():
     tested = first[(first["seed"] == 0) & (first["input"] == "word identity")]
     for (kind, _, _), mine in tested.groupby(["negatives", "split", "task"]):
         assert mine["true"].sum() + mine["wrong"].sum() == sentences[kind]
+
+
+def test_a_decoder_in_a_folder_goes_through_the_whole_study(tmp_path):
+    """An untrained one, so that nothing can be found: its attention is at chance on nouns never seen."""
+    folder = str(byte_level_folder(tmp_path))
+    inputs = ["attention", "attention, permuted weights"]
+    counts = studies.probe_counts(folder, "everyday", inputs, negatives=["re-dealt"], seeds=2, twins=2, **SMALL)
+    table = pooled(counts, resamples=50)
+    assert set(table["input"]) == set(inputs)
+    double = table[(table["split"] == "double") & (table["task"] == "hypernymy")]
+    assert double["value"].mean() == pytest.approx(0.5, abs=0.1)
 
 
 @pytest.mark.parametrize(("change", "message"), [

@@ -13,7 +13,7 @@ from interp.claims.rules import RULES, Sample, Verdict
 from interp.inference.scores import Scores
 
 Evidence: TypeAlias = Scores | pd.DataFrame
-"""Cross-validated scores of controls, or a pooled table of mixing by layer."""
+"""Cross-validated scores of controls, a pooled table of mixing by layer, or one of the relation probe's scores."""
 
 
 def judge(claim: str, evidence: Evidence, selection: str | None = None) -> dict[str, Verdict]:
@@ -26,8 +26,14 @@ def judge(claim: str, evidence: Evidence, selection: str | None = None) -> dict[
     InputError
         For an unknown claim.
     """
-    study = "property-inference" if isinstance(evidence, Scores) else "residual-mixing"
+    study = _study_of(evidence)
     return {r.id: RULES[r.rule](_sample(r, evidence, selection)) for r in readings(claim) if r.study == study}
+
+
+def _study_of(evidence: Evidence) -> str:
+    if isinstance(evidence, Scores):
+        return "property-inference"
+    return "relation-probe" if {"input", "negatives"} <= set(evidence.columns) else "residual-mixing"
 
 
 def _sample(reading: Reading, evidence: Evidence, selection: str | None) -> Sample:
@@ -39,6 +45,8 @@ def _sample(reading: Reading, evidence: Evidence, selection: str | None) -> Samp
         if "against" not in wanted:
             return Sample(*mine)
         return Sample(*mine, *_scored(evidence, wanted["against"], metric, scoring, selection))
+    if reading.study == "relation-probe":
+        return _probed(evidence, wanted)
     return _at_depth(evidence, wanted["method"], wanted["quantity"], wanted["depth"])
 
 
@@ -57,6 +65,24 @@ def _at_depth(pooled: pd.DataFrame, method: str, quantity: str, depth: str) -> S
     last = int(mine["layer"].max())
     row = mine[mine["layer"] == (last if depth == "last" else (last + 1) // 2)].iloc[0]
     return Sample(float(row["value"]), np.asarray(row["replicates"], dtype=float))
+
+
+def _probed(pooled: pd.DataFrame, wanted: Mapping[str, str]) -> Sample:
+    """Balanced accuracy as a share of the way from chance (0) to perfect (1), and what it is compared with."""
+
+    def calibrated(name: str, task: str) -> tuple[float, np.ndarray]:
+        mine = pooled[(pooled["input"] == name) & (pooled["task"] == task)]
+        mine = mine[(mine["negatives"] == wanted["negatives"]) & (mine["split"] == wanted["split"])]
+        if mine.empty:
+            return float("nan"), np.array([np.nan])
+        row = mine.iloc[0]
+        return 2 * float(row["value"]) - 1, 2 * np.asarray(row["replicates"], dtype=float) - 1
+
+    task = wanted.get("task", "hypernymy")
+    if "against" not in wanted and "against-task" not in wanted:
+        return Sample(*calibrated(wanted["input"], task))
+    other = calibrated(wanted.get("against", wanted["input"]), wanted.get("against-task", task))
+    return Sample(*calibrated(wanted["input"], task), *other)
 
 
 def verdict_table(verdicts: Mapping[str, Mapping[str, Verdict]]) -> pd.DataFrame:

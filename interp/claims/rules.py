@@ -78,23 +78,26 @@ def nearly_the_same(sample: Sample) -> Verdict:
     return Verdict("undecided" if low < SAME else "fails", gap, low, high, 0.90, note)
 
 
-@RULES.register("reaches")
-def reaches(sample: Sample) -> Verdict:
-    """Not lower than the reference by 0.10 or more: holds if the 90 % interval of the difference lies above -0.10.
+@RULES.register("nearly-as-well")
+def nearly_as_well(sample: Sample) -> Verdict:
+    """Non-inferiority of a control: holds if the 90 % interval of its shortfall lies above -0.10; it may be better.
 
-    Otherwise, if the interval lies below -0.10: fails where the score has collapsed to the floor, partly where not.
+    If it is below: fails where the control has collapsed to the floor (95 % interval below 0.10), partly where it has
+    not. Where the reference itself may be on the floor (its 95 % interval reaches 0) there is nothing to be nearly as
+    good as, and nothing is decided.
     """
     if sample.references is None or not np.isfinite([sample.estimate, sample.reference]).all():
-        return _not_run("no calibrated score here")
+        return _not_run("no score to compare here")
     low, high = _limits(sample.replicates - sample.references, 0.90)
+    gap = sample.estimate - sample.reference
+    if _limits(sample.references, 0.95)[0] <= 0:
+        return Verdict("undecided", gap, low, high, 0.90, "what it is compared with may be at chance")
     outcome = "undecided"
     if low > -SAME:
         outcome = "holds"
     elif high < -SAME:
         outcome = "fails" if _limits(sample.replicates, 0.95)[1] < COLLAPSED else "partly"
-    retained = sample.estimate / sample.reference if sample.reference else float("nan")
-    note = f"share retained {retained:z.2f}"
-    return Verdict(outcome, sample.estimate - sample.reference, low, high, 0.90, note)
+    return Verdict(outcome, gap, low, high, 0.90, f"share retained {sample.estimate / sample.reference:z.2f}")
 
 
 @RULES.register("nine-tenths-retained")

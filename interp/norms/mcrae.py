@@ -15,11 +15,7 @@ def load() -> NormSet:
     Two (concept, feature) pairs occur twice in the file and are summed (PROTOCOL 2). A feature's kind is its
     `BR_Label`; six features carry more than one, and take their most frequent.
     """
-    rows = pd.read_csv(datasets.read("mcrae", FILE), sep="\t", dtype=str, keep_default_na=False)
-    missing = {"Concept", "Feature", "WB_Label", "BR_Label", "Prod_Freq"} - set(rows.columns)
-    if missing:
-        raise InputError(f"mcrae: {FILE} lacks the columns {sorted(missing)}")
-    rows["value"] = pd.to_numeric(rows["Prod_Freq"]).astype(float)
+    rows = _rows()
     matrix = rows.pivot_table(index="Concept", columns="Feature", values="value", aggfunc="sum", fill_value=0.0)
     kinds = rows.groupby("Feature")["BR_Label"].agg(lambda labels: labels.mode().iloc[0])
     concepts = tuple(matrix.index)
@@ -35,6 +31,28 @@ def load() -> NormSet:
         datasets.DATASETS["mcrae"].citation,
         datasets.DATASETS["mcrae"].licence,
     )
+
+
+def _rows() -> pd.DataFrame:
+    rows = pd.read_csv(datasets.read("mcrae", FILE), sep="\t", dtype=str, keep_default_na=False)
+    missing = {"Concept", "Feature", "WB_Label", "BR_Label", "Prod_Freq"} - set(rows.columns)
+    if missing:
+        raise InputError(f"mcrae: {FILE} lacks the columns {sorted(missing)}")
+    rows["value"] = pd.to_numeric(rows["Prod_Freq"]).astype(float)
+    return rows
+
+
+def superordinates() -> dict[str, dict[str, float]]:
+    """By concept: its features with `WB_Label` *superordinate*, with their production frequencies.
+
+    The taxonomic `BR_Label`, which becomes a feature's kind, also holds coordinates and subordinates (PROTOCOL 2).
+    """
+    rows = _rows()
+    rows = rows[rows["WB_Label"] == "superordinate"]
+    found: dict[str, dict[str, float]] = {}
+    for row in rows.itertuples():
+        found.setdefault(str(row.Concept), {})[str(row.Feature)] = float(row.value)
+    return found
 
 
 def _superordinates(rows: pd.DataFrame, concepts: tuple[str, ...]) -> list[str]:

@@ -6,7 +6,7 @@ are the same.
 """
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 import pandas as pd
@@ -99,3 +99,37 @@ def _spellings(concept: str) -> Iterator[str]:
     for ending, singular in PLURALS:
         if word.endswith(ending):
             yield word.removesuffix(ending) + singular
+
+
+@lru_cache(maxsize=1)
+def _graph() -> tuple[dict[str, set[str]], dict[str, set[str]], dict[str, set[str]]]:
+    """Synsets of each lemma (lower case), direct hypernyms of each synset, lemmas of each synset."""
+    synsets: dict[str, set[str]] = {}
+    higher: dict[str, set[str]] = {}
+    members: dict[str, set[str]] = {}
+    for row in _table("noun_taxonomy.tsv").itertuples():
+        lemma, synset = str(row.lemma).lower(), str(row.synset)
+        synsets.setdefault(lemma, set()).add(synset)
+        members.setdefault(synset, set()).add(lemma)
+        higher.setdefault(synset, set()).update(filter(None, str(row.hypernym_synsets).split("|")))
+    return synsets, higher, members
+
+
+def ancestors(lemmas: Sequence[str]) -> dict[str, frozenset[str]]:
+    """Every lemma that stands above any noun sense of each of `lemmas`; empty where WordNet does not have it.
+
+    All senses count, so that a word which is true under any of them is never taken for a wrong superordinate.
+    Members of the lemma's own synsets count, too: a synonym is not a wrong superordinate either.
+    """
+    synsets, higher, members = _graph()
+    found: dict[str, frozenset[str]] = {}
+    for lemma in lemmas:
+        seen: set[str] = set()
+        waiting = list(synsets.get(lemma, ()))
+        while waiting:
+            synset = waiting.pop()
+            if synset not in seen:
+                seen.add(synset)
+                waiting += higher.get(synset, ())
+        found[lemma] = frozenset(name for synset in seen for name in members.get(synset, ())) - {lemma}
+    return found

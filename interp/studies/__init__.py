@@ -6,6 +6,7 @@ same computation and share its stored result.
 
 from interp.studies.permutation_null import permutation_null
 from interp.studies.property_inference import property_scores, some_concepts
+from interp.studies.relation_probe import probe_counts, probe_items, probe_scores
 from interp.studies.residual_stream import residual_mixing
 from interp.studies.sensitivity import sensitivity, sensitivity_moves, sensitivity_table
 from interp.studies.sparsity_and_geometry import norm_shapes, ratings_floor, synthetic_scores
@@ -13,6 +14,9 @@ from interp.studies.sparsity_and_geometry import norm_shapes, ratings_floor, syn
 __all__ = [
     "norm_shapes",
     "permutation_null",
+    "probe_counts",
+    "probe_items",
+    "probe_scores",
     "property_scores",
     "ratings_floor",
     "residual_mixing",

@@ -7,6 +7,7 @@ from interp.report.figures.latent import latent_curves
 from interp.report.figures.literature import literature_band
 from interp.report.figures.norms import norms_marginals, norms_overview
 from interp.report.figures.null import permutation_null
+from interp.report.figures.probe import probe_dots, probe_selectivity
 
 __all__ = [
     "ladder",
@@ -16,6 +17,8 @@ __all__ = [
     "norms_overview",
     "own_share_by_depth",
     "permutation_null",
+    "probe_dots",
+    "probe_selectivity",
     "reach_of_rho",
     "spectra",
     "synthetic_sweep",

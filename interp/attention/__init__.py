@@ -1,0 +1,1 @@
+"""What attention maps show, and what they would show of nothing."""

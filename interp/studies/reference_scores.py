@@ -38,11 +38,11 @@ PLAN = (
     Planned("everyday", "plsr", 5),
     Planned("mcrae", "plsr", 5),
     Planned("binder", "plsr", 5),
-    Planned("buchanan", "plsr", 3),
+    Planned("buchanan", "plsr", 1),
     Planned("everyday", "ffnn", 5),
     Planned("mcrae", "ffnn", 5),
     Planned("binder", "ffnn", 5),
-    Planned("buchanan", "ffnn", 3),
+    Planned("buchanan", "ffnn", 1),
 )
 
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 
-from interp.corpora import embedded, ewt
+from interp.corpora import embedded, ewt, wikitext
 from interp.corpora.corpus import Corpus
 from interp.registry import Registry
 
 CORPORA: Registry[Callable[[], Corpus]] = Registry("corpus", "interp corpora")
 CORPORA.add("plain", embedded.plain)
+CORPORA.add("contexts", embedded.contexts)
 CORPORA.add("ud_english_ewt", ewt.load)
+CORPORA.add("wikitext2", wikitext.load)
 
 
 def load(name: str) -> Corpus:

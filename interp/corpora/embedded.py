@@ -29,3 +29,8 @@ def table(name: str) -> pd.DataFrame:
 def plain() -> Corpus:
     """Sentences of 10 to 38 words on mixed matters, in varied syntax."""
     return Corpus("plain", tuple(table("plain")["sentence"]), ORIGIN, LICENCE)
+
+
+def contexts() -> Corpus:
+    """Sentences of 9 to 20 words, each about an everyday thing; many of one length."""
+    return Corpus("contexts", tuple(dict.fromkeys(table("contexts")["sentence"])), ORIGIN, LICENCE)

@@ -83,7 +83,7 @@ def _frames(subject: Subject, item: Item) -> dict[str, _Frame] | None:
     return frames if len(around) == 1 else None
 
 
-def crossed_table(subject: Subject, items: Sequence[Item]) -> pd.DataFrame:
+def crossed_table(subject: Subject, items: Sequence[Item], *, batch_size: int = 16) -> pd.DataFrame:
     """Sums of squares of each effect on what the two nouns attend to and receive.
 
     The response of a noun: its attention to, and from, every word before both nouns, every word after, itself, the other
@@ -94,25 +94,29 @@ def crossed_table(subject: Subject, items: Sequence[Item]) -> pd.DataFrame:
     DataFrame
         One row = (map, layer, head, text), text being the item: a column for each effect, and `total`. See `shares`.
     """
-    rows = []
+    frames = [_frames(subject, item) for item in items]
+    if None in frames:
+        raise InputError(f"item {items[frames.index(None)].nouns} does not fit the crossed design in {subject.name}")
+    sentences = [(number, name, item.sentences[name]) for number, item in enumerate(items) for name in VOICES]
+    responses: dict[tuple[str, int, str], list[Tensor]] = {}
     apply = intact(subject, 0)
-    for number, item in enumerate(items):
-        frames = _frames(subject, item)
-        if frames is None:
-            raise InputError(f"item {item.nouns} does not fit the crossed design in {subject.name} (see `usable`)")
-        responses: dict[str, list[Tensor]] = {"full": [], "inner": []}
-        signs = []
-        for name, (first_noun, first_role) in VOICES.items():
-            batch = subject.encode([item.sentences[name]])
-            layout = Layout.of(subject, batch)
-            maps = attend(subject, apply(Given((item.sentences[name],), batch)))
-            for which in responses:
-                every = torch.cat([m.double() if which == "full" else inner_map(m, layout) for m in maps])
-                kept = (~layout.special).nonzero()[:, 0].tolist() if which == "inner" else list(range(len(layout.special)))
-                responses[which] += noun_responses(every, frames[name], kept)
-            signs += [(first_noun, 1, first_role), (-first_noun, -1, -first_role)]
-        for which, found in responses.items():
-            rows.append(_rows(which, number, effects(torch.stack(found), np.array(signs))))
+    for batch in subject.batches([text for _, _, text in sentences], batch_size):
+        layout = Layout.of(subject, batch)
+        maps = attend(subject, apply(Given((), batch)))
+        for which in ("full", "inner"):
+            every = torch.stack([m.double() if which == "full" else inner_map(m, layout) for m in maps])
+            kept = [i for i, special in enumerate(layout.special.tolist()) if which == "full" or not special]
+            for row, at in enumerate(batch.index):
+                number, name, _ = sentences[at]
+                frame = frames[number]
+                assert frame is not None
+                responses[which, number, name] = noun_responses(every[:, row], frame[name], kept)
+    signs = [sign for first, role in VOICES.values() for sign in ((first, 1, role), (-first, -1, -role))]
+    rows = []
+    for number in range(len(items)):
+        for which in ("full", "inner"):
+            found = torch.stack([noun for name in VOICES for noun in responses[which, number, name]])
+            rows.append(_rows(which, number, effects(found, np.array(signs))))
     return pd.concat(rows, ignore_index=True)
 
 

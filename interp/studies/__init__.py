@@ -4,7 +4,23 @@ Arguments are plain values (names, numbers), so that a chapter's parameters, a p
 same computation and share its stored result.
 """
 
+from interp.studies.attention_maps import (
+    attention_crossed,
+    attention_positions,
+    attention_structure,
+    attention_swaps,
+    with_twins,
+)
 from interp.studies.property_inference import property_scores, some_concepts
 from interp.studies.residual_stream import residual_mixing
 
-__all__ = ["property_scores", "residual_mixing", "some_concepts"]
+__all__ = [
+    "attention_crossed",
+    "attention_positions",
+    "attention_structure",
+    "attention_swaps",
+    "property_scores",
+    "residual_mixing",
+    "some_concepts",
+    "with_twins",
+]

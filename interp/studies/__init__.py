@@ -6,9 +6,11 @@ same computation and share its stored result.
 
 from interp.studies.attention_maps import (
     attention_crossed,
+    attention_lineup,
     attention_positions,
     attention_structure,
     attention_swaps,
+    candidates,
     with_twins,
 )
 from interp.studies.property_inference import property_scores, some_concepts
@@ -16,9 +18,11 @@ from interp.studies.residual_stream import residual_mixing
 
 __all__ = [
     "attention_crossed",
+    "attention_lineup",
     "attention_positions",
     "attention_structure",
     "attention_swaps",
+    "candidates",
     "property_scores",
     "residual_mixing",
     "some_concepts",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from interp import attention, corpora, subjects
+from interp.attention import lineup
 from interp.corpora import embedded
 from interp.store import Tables, study
 
@@ -171,3 +172,29 @@ def attention_positions(
         dtype=dtype,
         device=device,
     )
+
+
+def candidates(subject: str, *, dtype: str = "float32", device: str = "cpu") -> list[lineup.Candidate]:
+    """The trained subject on the real text, the same on shuffled embeddings, and its two twins."""
+    trained, fresh, permuted = (
+        subjects.load(name, device=device, dtype=dtype) for name in (subject, f"{subject}:random", f"{subject}:permuted")
+    )
+    return [
+        lineup.Candidate("trained, real sentence", trained),
+        lineup.Candidate("trained, shuffled embeddings", trained, "shuffle-embeddings"),
+        lineup.Candidate("fresh random weights", fresh),
+        lineup.Candidate("permuted weights", permuted),
+    ]
+
+
+@study("attention-lineup", identities={"subject": subjects.identify, "corpus": corpora.identify})
+def _lineup(*, subject: str, corpus: str, texts: int, dtype: str, device: str) -> Tables:
+    found = candidates(subject, dtype=dtype, device=device)
+    return {"players": lineup.players_table(found, _texts(found[0].subject, corpus, texts))}
+
+
+def attention_lineup(
+    subject: str, corpus: str = "plain", *, texts: int = 60, dtype: str = "float32", device: str = "cpu"
+) -> pd.DataFrame:
+    """What players without eyes take for the trained model on the real sentence (see `lineup.players_table`)."""
+    return _lineup(subject=subject, corpus=corpus, texts=texts, dtype=dtype, device=device)["players"]

@@ -16,7 +16,7 @@ _SPELLING = (
     (re.compile(r" @([-,.])@ "), r"\1"),
     (re.compile(r" ([.,;:!?%)\]])"), r"\1"),
     (re.compile(r"([(\[$£€]) "), r"\1"),
-    (re.compile(r" ('(?:s|re|ve|ll|d|m)|n't)\b"), r"\1"),
+    (re.compile(r" ('(?:s|t|re|ve|ll|d|m)|n't)\b"), r"\1"),
     (re.compile(r"(\w) '(?= )"), r"\1'"),
     (re.compile(r'" ([^"]*?) "'), r'"\1"'),
 )
@@ -28,7 +28,7 @@ def load() -> Corpus:
     for name in FILES:
         for line in io.TextIOWrapper(datasets.read("wikitext2", name), encoding="utf-8"):
             if not line.startswith(" = "):
-                texts |= dict.fromkeys(filter(_kept, map(spelled, _END.split(line.strip()))))
+                texts |= dict.fromkeys(filter(_kept, map(spelled, filter(_clear, _END.split(line.strip())))))
     dataset = datasets.DATASETS["wikitext2"]
     return Corpus("wikitext2", tuple(texts), dataset.citation, dataset.licence)
 
@@ -40,10 +40,16 @@ def spelled(sentence: str) -> str:
     return sentence.strip()
 
 
+def _clear(tokenised: str) -> bool:
+    """Whether the marks can be put back: a lone ``'`` is a plural's possessive, two of them are quotation marks."""
+    return tokenised.split().count("'") <= 1
+
+
 def _kept(sentence: str) -> bool:
     return (
         WORDS[0] <= len(sentence.split()) <= WORDS[1]
         and "<unk>" not in sentence
+        and " '" not in sentence
         and sentence[0].isupper()
         and sentence.rstrip('"')[-1] in ".!?"
         and sentence.count('"') % 2 == 0

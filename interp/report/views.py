@@ -10,6 +10,7 @@ import html
 import json
 import os
 import re
+import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -90,14 +91,15 @@ def attention_page(
         raise InputError("BertViz is not installed: pip install 'llms-explaint[book]'")
     from bertviz import head_view
 
-    # BertViz checks each map for its own reasons: a batch of one. Rounded, a page is a third as large.
-    wanted = [m.detach().float().cpu()[None].mul(1000).round().div(1000) for m in maps]
-    shown = head_view(
-        wanted, list(tokens), include_layers=[layer - 1 for layer in layers], prettify_tokens=True, html_action="return"
-    ).data
+    # BertViz wants a batch of one. Rounded (in float64, so that .058 is spelled so), a page is a third as large.
+    wanted = [m.detach().cpu().double().mul(1000).round().div(1000)[None] for m in maps]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # BertViz leaves the file of its script to be closed by chance
+        shown = head_view(
+            wanted, list(tokens), include_layers=[x - 1 for x in layers], prettify_tokens=True, html_action="return"
+        ).data
     shown = re.sub(r'<script src="https?://[^"]*"></script>', "", shown)
     shown = re.sub(r"paths: \{[^}]*\}", "paths: {}", shown)
-    shown = re.sub(r"0\.(\d{1,3})\d{4,}", r"0.\1", shown)  # tolist() spells float32 as float64
     shown = re.sub(r"bertviz-[0-9a-f]{32}", "bertviz-view", shown)
     shown = shown.replace('console.log("d3 version", d3.version)', "")
     if "http://" in re.sub(r"http://www\.w3\.org\S*", "", shown) or "src=" in shown:

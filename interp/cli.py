@@ -211,7 +211,9 @@ def attend(
         if view is not None:
             attending.view(found, view, layer)
     what = "" if perturb == "intact" else f", {perturb}"
-    where = "" if layer is None else f", layer {layer}" + ("" if head is None else f", head {head} (rows look at columns)")
+    where = (
+        "" if layer is None else f", layer {layer}" + ("" if head is None else f", head {head} (rows look at columns)")
+    )
     _print(rows, as_json, f"{subject}{what}{where} ({len(found.tokens)} tokens)")
 
 

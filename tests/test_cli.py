@@ -231,7 +231,8 @@ def test_attend_prints_tables_and_json_and_writes_files(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", ["norms", "perturbations", "subjects", "controls", "metrics", "methods", "corpora", "fetch --list", "claims"]
+    "command",
+    ["norms", "perturbations", "subjects", "controls", "metrics", "methods", "corpora", "fetch --list", "claims"],
 )
 def test_listings(command, monkeypatch, capsys):
     for form in ([], ["--json"]):

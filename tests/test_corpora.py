@@ -20,7 +20,7 @@ def test_spelling(tokenised, plain):
     assert wikitext.spelled(tokenised) == plain
 
 
-def test_wikitext_is_cut_into_sentences_without_headings_and_unknown_words(monkeypatch, tmp_path):
+def test_wikitext_is_cut_into_sentences_without_headings_and_unknown_words(monkeypatch):
     text = (
         " = A heading that is long enough to be a sentence . = \n"
         " The first sentence of it has nine words here . The second one , too , has as many of them . Short one .\n"

@@ -1,5 +1,7 @@
 """Planted maps: +1 and -1 of the follows-token index, effects of the crossed design, positional share of 1 and of 0."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -198,9 +200,7 @@ def test_positional_share_is_one_on_purely_positional_maps_and_about_zero_on_noi
 
 def test_the_shortcut_equals_leaving_each_text_out():
     maps = random_maps(6, texts=7)
-    error, _ = positional.errors(
-        maps[None], maps.mean(dim=0)[None], 7, torch.ones(6, 6, dtype=torch.bool), 1 / 6
-    )
+    error, _ = positional.errors(maps[None], maps.mean(dim=0)[None], 7, torch.ones(6, 6, dtype=torch.bool), 1 / 6)
     for text in range(7):
         others = maps[[i for i in range(7) if i != text]].mean(dim=0)
         assert torch.allclose(error[0, text], (maps[text] - others).square().sum(dim=(1, 2)))
@@ -247,7 +247,7 @@ def test_every_text_is_held_against_another_of_its_length(tiny):
         found = {}
         for chunk in sentences.chunks(subject, texts, size):
             ring = [*chunk.batch.index, *(chunk.extra.index if chunk.extra is not None else [None])]
-            found |= dict(zip(ring, ring[1:]))
+            found |= dict(itertools.pairwise(ring))
             assert Layout.of(subject, chunk.batch).special.any()
         pairs[size] = found
     assert pairs[1] == pairs[2] == pairs[5]
@@ -274,13 +274,14 @@ def test_a_lineup_of_one_kind_is_split_evenly_and_a_player_takes_the_sharpest(ti
 def test_twins_are_appended_as_perturbations_of_the_weights():
     from interp.studies import with_twins
 
-    frame = pd.DataFrame({"perturbation": ["intact", "shuffle-embeddings"], "seed": 0, "layer": 1, "text": 0, "moran": 1.0})
+    frame = pd.DataFrame(
+        {"perturbation": ["intact", "shuffle-embeddings"], "seed": 0, "layer": 1, "text": 0, "moran": 1.0}
+    )
     found = with_twins({"m": frame, "m:random": frame, "m:permuted:2": frame})
     assert found["perturbation"].tolist() == ["intact", "shuffle-embeddings", "random weights", "permuted weights"]
 
 
 def test_an_index_needs_no_text_that_the_swap_leaves_alone():
-    table = pd.DataFrame(
-        {"map": "inner", "layer": 1, "head": 1, "text": [0, 1], "token": [0.9, 1.0], "position": [0.5, 1.0], "unmoved": [0.2, 1.0]}
-    )  # fmt: skip
+    frame = {"map": "inner", "layer": 1, "head": 1, "text": [0, 1]}
+    table = pd.DataFrame(frame | {"token": [0.9, 1.0], "position": [0.5, 1.0], "unmoved": [0.2, 1.0]})
     assert follows.index(table).iloc[0] == pytest.approx(0.5)

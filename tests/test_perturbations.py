@@ -55,9 +55,16 @@ def test_weights_and_hooks_are_as_they_were(subject, given, name):
 @pytest.mark.parametrize("name", ["shuffle-embeddings", "shuffle-positions"])
 def test_hooks_are_removed_when_something_goes_wrong_inside(subject, given, name):
     count = hooks(subject.model)
-    with pytest.raises(RuntimeError, match="stop"), applied(subject, name, given).during():
-        assert hooks(subject.model) == count + 1
-        raise RuntimeError("stop")
+    perturbed, seen = applied(subject, name, given), []
+
+    def fail():
+        with perturbed.during():
+            seen.append(hooks(subject.model))
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        fail()
+    assert seen == [count + 1]
     assert hooks(subject.model) == count
 
 
@@ -245,7 +252,7 @@ def test_shuffled_positions_are_shuffled_words_seen_from_the_tokens(tiny):
 def test_a_subject_without_positions_to_give_refuses(tiny, monkeypatch):
     subject = tiny["llama"]
     given = Given(TEXTS[:1], subject.encode(list(TEXTS[:1])))
-    monkeypatch.setattr(subject.model, "forward", lambda input_ids, attention_mask, use_cache: None)
+    monkeypatch.setattr(subject.model, "forward", lambda **_: None)
     with pytest.raises(InputError, match="neither position embeddings nor position ids"):
         attend(subject, applied(subject, "shuffle-positions", given))
 

@@ -7,6 +7,7 @@ they are calibrated: 0 is the similarity to the map of an unrelated sentence of 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -41,7 +42,9 @@ def comparable(layout: Layout, order: Int[Tensor, "text position"] | None = None
     return cells & there
 
 
-def similarities(a: Maps, b: Maps, layout: Layout, order: Int[Tensor, "text position"] | None = None) -> dict[str, Tensor]:
+def similarities(
+    a: Maps, b: Maps, layout: Layout, order: Int[Tensor, "text position"] | None = None
+) -> dict[str, Tensor]:
     """Every similarity of `a` to `b`, on full and inner maps, by names like ``pearson, inner``.
 
     Parameters
@@ -81,7 +84,7 @@ def pearson(a: Maps, b: Maps, cells: Cells) -> Float[Tensor, "text head"]:
 
 
 def jensen_shannon(a: Maps, b: Maps, cells: Cells) -> Float[Tensor, "text head"]:
-    """Mean over rows of the Jensen-Shannon divergence in bits, rows renormalised over `cells`; rows of one cell left out."""
+    """Mean over rows of the Jensen-Shannon divergence in bits, rows renormalised over `cells`; those of one cell left out."""
     inside = cells[:, None].double().expand_as(a)
     tiny = torch.finfo(torch.float64).tiny
     x, y = (m.double() * inside for m in (a, b))
@@ -93,6 +96,6 @@ def jensen_shannon(a: Maps, b: Maps, cells: Cells) -> Float[Tensor, "text head"]
     return mean.clamp(0, 1).masked_fill(~rows.any(dim=-1), float("nan"))
 
 
-def calibrated(similarity: Tensor, unrelated: Tensor) -> Tensor:
-    """A similarity between that to an unrelated sentence of equal length (0) and identity (1); also on arrays."""
+def calibrated(similarity: Any, unrelated: Any) -> Any:
+    """A similarity between that to an unrelated sentence of equal length (0) and identity (1); of tensors, arrays or numbers."""
     return (similarity - unrelated) / (1 - unrelated)

@@ -1,7 +1,8 @@
 """Token, position and role apart: active and passive, each with the two nouns either way round (PROTOCOL 7).
 
-Exchanging two nouns in one sentence changes where each stands *and* what it does. Over an active sentence, its passive, and
-both with the nouns exchanged, each noun stands first and second, as agent and as patient: a full 2 x 2 x 2 design of
+Exchanging two nouns in one sentence changes where each stands *and* what it does. Over an active sentence, its
+passive, and both with the nouns exchanged, each noun stands first and second, as agent and as patient: a full
+2 x 2 x 2 design of
 token, position and role, one observation a cell. What a noun looks at, and what looks at it, is split exactly into the
 seven orthogonal effects of such a design.
 """
@@ -86,8 +87,8 @@ def _frames(subject: Subject, item: Item) -> dict[str, _Frame] | None:
 def crossed_table(subject: Subject, items: Sequence[Item], *, batch_size: int = 16) -> pd.DataFrame:
     """Sums of squares of each effect on what the two nouns attend to and receive.
 
-    The response of a noun: its attention to, and from, every word before both nouns, every word after, itself, the other
-    noun, what stands between (added up as keys, averaged as queries) and, on the full map, the special tokens.
+    The response of a noun: its attention to, and from, every word before both nouns, every word after, itself, the
+    other noun, what stands between (added up as keys, averaged as queries) and, on the full map, the special tokens.
 
     Returns
     -------
@@ -145,7 +146,9 @@ def effects(
     found = {}
     for name, together in EFFECTS.items():
         contrast = torch.stack([factor[f] for f in together]).prod(dim=0)
-        found[name] = len(responses) * torch.einsum("c,clhp->lhp", contrast / len(responses), responses).square().sum(-1)
+        found[name] = len(responses) * torch.einsum("c,clhp->lhp", contrast / len(responses), responses).square().sum(
+            -1
+        )
     found["total"] = (responses - responses.mean(dim=0)).square().sum(dim=(0, 3))
     return found
 
@@ -170,6 +173,7 @@ def shares(table: pd.DataFrame, *, resamples: int = 1000, level: float = 0.95) -
     wanted["position - token"] = table["position"] - table["token"]
     wanted["role - token"] = table["role"] - table["token"]
     long = [
-        table[["map", "layer", "text"]].assign(effect=name, top=top, bottom=table["total"]) for name, top in wanted.items()
+        table[["map", "layer", "text"]].assign(effect=name, top=top, bottom=table["total"])
+        for name, top in wanted.items()
     ]
     return _ratios(pd.concat(long, ignore_index=True), ["map", "effect"], resamples, level)

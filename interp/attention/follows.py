@@ -1,7 +1,7 @@
 """When two words exchange places: does the pattern follow the token or stay with the position (PROTOCOL 7).
 
-The follows-token index of a swap compares, on the rows and columns of the two words, the map after the swap, A', with the
-map before, A, in place and carried along: (sim(A', P A P') - sim(A', A)) / (1 - sim(A, P A P')). It is +1 where the
+The follows-token index of a swap compares, on the rows and columns of the two words, the map after the swap, A', with
+the map before, A, in place and carried along: (sim(A', P A P') - sim(A', A)) / (1 - sim(A, P A P')). It is +1 where the
 map moved with the tokens and -1 where it stayed.
 """
 
@@ -74,7 +74,7 @@ def follows_table(subject: Subject, swaps: Sequence[Swap], *, batch_size: int = 
         before, after = (attend(subject, p) for p in (Perturbed(chunk.batch, perturbed.order), perturbed))
         for layer, (a, now) in enumerate(zip(before, after), start=1):
             for which, found in compared(a, now, layout, perturbed.order).items():
-                n_texts, heads = found["token"].shape
+                heads = found["token"].shape[1]
                 text, head = np.meshgrid(np.asarray(mine), np.arange(1, heads + 1), indexing="ij")
                 frame = {"map": which, "layer": layer, "head": head.ravel(), "text": text.ravel()}
                 rows.append(pd.DataFrame(frame | {k: v.cpu().numpy().ravel() for k, v in found.items()}))

@@ -41,9 +41,7 @@ class Layout:
         return Layout(self.special[kept], self.punctuation[:, kept], self.causal)
 
 
-def inner_map(
-    maps: Float[Tensor, "text head query key"], layout: Layout
-) -> Float[Tensor, "text head query key"]:
+def inner_map(maps: Float[Tensor, "text head query key"], layout: Layout) -> Float[Tensor, "text head query key"]:
     """Maps without special tokens, rows renormalised to one, in float64."""
     kept = (~layout.special).nonzero()[:, 0]
     inside = maps.double()[:, :, kept][:, :, :, kept]

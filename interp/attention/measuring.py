@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from tqdm import tqdm
 
-from interp.attention.comparison import similarities
+from interp.attention.comparison import calibrated, similarities
 from interp.attention.layout import Layout
 from interp.attention.perturbations import PERTURBATIONS, Given, attend, intact
 from interp.attention.sentences import chunks
@@ -78,7 +79,9 @@ def map_tables(
     with tqdm(total=len(texts), desc=f"{subject.name}, {len(made)} perturbations", unit="text") as bar:
         for chunk in chunks(subject, texts, batch_size):
             batch, index = chunk.batch, chunk.batch.index
-            given = Given(tuple(texts[i] for i in index), batch, None if pairs is None else tuple(pairs[i] for i in index))
+            given = Given(
+                tuple(texts[i] for i in index), batch, None if pairs is None else tuple(pairs[i] for i in index)
+            )
             layout = Layout.of(subject, batch)
             before = _stacked(attend(subject, whole(given)))
             extra = None if chunk.extra is None else _stacked(attend(subject, whole(Given((), chunk.extra))))
@@ -142,6 +145,8 @@ def _head_table(heads: dict[tuple[str, str], _Heads]) -> pd.DataFrame:
 
 KEPT = {"moran": "kept, spatial structure", "concentration": "kept, concentration"}
 SAME = "same map"
+FLOOR = 0.02
+"""Where the intact maps have no more structure than this there is nothing to keep, and no share of it (PROTOCOL 5)."""
 
 
 def pooled(table: pd.DataFrame, *, by_layer: bool = False, resamples: int = 1000, level: float = 0.95) -> pd.DataFrame:
@@ -199,18 +204,25 @@ def _replicated(means: pd.DataFrame, counts: np.ndarray) -> Replicated:
 
 def _derived(found: Replicated, whole: Replicated) -> Replicated:
     result = {k: v for k, v in found.items() if not k.endswith((IN_PLACE, CARRIED, UNRELATED))}
-    for measure, name in (("moran", KEPT["moran"]), ("entropy, inner", KEPT["concentration"])):
-        if measure in found and measure in whole:
-            mine, base = ([1 - x for x in v] if "entropy" in measure else v for v in (found[measure], whole[measure]))
-            result[name] = (mine[0] / base[0], mine[1] / base[1])
+    if "moran" in found and whole.get("moran", (0.0,))[0] > FLOOR:
+        result[KEPT["moran"]] = _both(lambda x, base: x / base, found["moran"], whole["moran"])
+    even = "entropy, inner"
+    if even in found and 1 - whole.get(even, (1.0,))[0] > FLOOR:
+        result[KEPT["concentration"]] = _both(lambda x, base: (1 - x) / (1 - base), found[even], whole[even])
     for key, value in found.items():
         if key.endswith((IN_PLACE, CARRIED)):
             similarity, which, how = key.split(", ")
             zero = whole.get(f"{similarity}, {which}, {UNRELATED}")
             if zero is not None:
-                calibrated = tuple((v - z) / (1 - z) for v, z in zip(value, zero))
-                result[f"{SAME}, {similarity}, {which}, {how}"] = calibrated  # type: ignore[assignment]
+                result[f"{SAME}, {similarity}, {which}, {how}"] = _both(calibrated, value, zero)
     return result
+
+
+def _both(
+    function: Callable[..., Any], value: tuple[float, np.ndarray], base: tuple[float, np.ndarray]
+) -> tuple[float, np.ndarray]:
+    """A function of two estimates, and of their replicates."""
+    return float(function(value[0], base[0])), function(value[1], base[1])
 
 
 def head_values(heads: pd.DataFrame, perturbation: str, similarity: str, how: str = IN_PLACE) -> pd.Series:
@@ -218,5 +230,3 @@ def head_values(heads: pd.DataFrame, perturbation: str, similarity: str, how: st
     mine = heads[heads["perturbation"] == perturbation].set_index(["layer", "head"])[f"{similarity}, {how}"]
     zero = heads[heads["perturbation"] == "intact"].set_index(["layer", "head"])[f"{similarity}, {UNRELATED}"]
     return (mine - zero) / (1 - zero)
-
-

@@ -162,7 +162,7 @@ def word_span(text: str, word: str) -> tuple[int, int]:
         raise InputError(
             f"swap: the word {word!r} is not in the text {text[:60]!r}"
             if not found
-            else f"swap: the word {word!r} occurs {len(found)} times in the text {text[:60]!r}; name one that occurs once"
+            else f"swap: the word {word!r} occurs {len(found)} times in the text {text[:60]!r}; name another"
         )
     return found[0]
 

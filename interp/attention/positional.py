@@ -114,7 +114,7 @@ def errors(
 
 
 def _rows(which: str, index: Sequence[int], error: Tensor, spread: Tensor) -> pd.DataFrame:
-    layers, n_texts, heads = error.shape
+    layers, _, heads = error.shape
     layer, text, head = np.meshgrid(np.arange(1, layers + 1), np.asarray(index), np.arange(1, heads + 1), indexing="ij")
     return pd.DataFrame(
         {

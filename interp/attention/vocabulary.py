@@ -21,7 +21,7 @@ _UNUSED = re.compile(r"\[unused\d+\]")
 
 def ordinary(subject: Subject) -> Int[np.ndarray, "token"]:
     """Ids of the tokens that text is made of: no special tokens, no unused rows of the embedding table."""
-    words = subject.tokenizer.convert_ids_to_tokens(range(min(len(subject.tokenizer), len(subject.embeddings))))
+    words = subject.tokenizer.convert_ids_to_tokens(list(range(min(len(subject.tokenizer), len(subject.embeddings)))))
     special = set(subject.tokenizer.all_special_ids)
     kept = [i for i, word in enumerate(words) if word and i not in special and not _UNUSED.fullmatch(word)]
     return np.array(kept)
@@ -44,7 +44,7 @@ def frequency_bins(subject: Subject) -> list[Int[np.ndarray, "token"]]:
 def punctuation(subject: Subject, batch: Batch) -> Bool[Tensor, "text position"]:
     """Which places hold punctuation (special tokens apart)."""
     ids = batch.ids.cpu()
-    is_mark = {int(i): _is_mark(subject.tokenizer.decode([int(i)])) for i in ids.unique()}
+    is_mark = {int(i): _is_mark(str(subject.tokenizer.decode([int(i)]))) for i in ids.unique()}
     marks = torch.tensor([[is_mark[int(i)] for i in row] for row in ids], dtype=torch.bool).view(ids.shape)
     return marks.to(batch.ids.device) & ~batch.special
 

@@ -4,4 +4,15 @@ from interp.claims.judging import attention_evidence, judge, verdict_table
 from interp.claims.readings import CLAIMS, Claim, Reading, readings
 from interp.claims.rules import OUTCOMES, RULES, Verdict
 
-__all__ = ["CLAIMS", "OUTCOMES", "RULES", "Claim", "Reading", "Verdict", "attention_evidence", "judge", "readings", "verdict_table"]
+__all__ = [
+    "CLAIMS",
+    "OUTCOMES",
+    "RULES",
+    "Claim",
+    "Reading",
+    "Verdict",
+    "attention_evidence",
+    "judge",
+    "readings",
+    "verdict_table",
+]

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -42,7 +41,8 @@ THEME = """
 STYLE = """
 :root { color-scheme: light; --ink: #1f2328; --surface: #ffffff; --line: #d0d7de; --accent: #2f7fc1; }
 :root[data-theme="dark"] { color-scheme: dark; --ink: #e6edf3; --surface: #14181e; --line: #3d444d; }
-body { margin: 0; padding: 0.5rem; background: var(--surface); color: var(--ink); font: 15px/1.4 system-ui, sans-serif; }
+body { margin: 0; padding: 0.5rem; background: var(--surface); color: var(--ink); }
+body { font: 15px/1.4 system-ui, sans-serif; }
 """
 
 _AMD = "window.require = { config() {} }; window.requirejs = (names, run) => run(window.jQuery, window.d3);"
@@ -133,7 +133,8 @@ def game_page(rounds: Sequence[dict[str, Any]], title: str, question: str) -> st
     here = Path(__file__).parent
     data = json.dumps({"question": question, "rounds": list(rounds)}, ensure_ascii=False).replace("</", "<\\/")
     body = (
-        f'<main id="game" aria-labelledby="question"></main>\n<script type="application/json" id="data">{data}</script>\n'
+        '<main id="game" aria-labelledby="question"></main>\n'
+        f'<script type="application/json" id="data">{data}</script>\n'
         f"<script>{(here / 'game.js').read_text(encoding='utf-8')}</script>"
     )
     return page(title, body, style=(here / "game.css").read_text(encoding="utf-8"))
@@ -160,8 +161,10 @@ def frame_html(name: str, *, title: str, height: int, caption: str) -> str:
     """The HTML of `show`. Chapters lie two folders below the site's root."""
     source = f"../../_static/views/{html.escape(name)}.html"
     return (
-        f'<figure class="interp-figure interp-view" id="view-{html.escape(name)}"><iframe src="{source}" loading="lazy" '
+        f'<figure class="interp-figure interp-view" id="view-{html.escape(name)}">'
+        f'<iframe src="{source}" loading="lazy" '
         f'title="{html.escape(title, quote=True)}" style="width: 100%; height: {height}px; border: 1px solid '
-        f'var(--interp-grid, #d0d7de)"></iframe><figcaption>{html.escape(caption)} <a href="{source}">Open it on a page of '
+        'var(--interp-grid, #d0d7de)"></iframe>'
+        f'<figcaption>{html.escape(caption)} <a href="{source}">Open it on a page of '
         "its own.</a></figcaption></figure>"
     )

@@ -1,4 +1,4 @@
-"""Attention maps of a subject over texts: structure under perturbations, positional share, swaps, the crossed design."""
+"""Attention maps of a subject over texts: structure, perturbations, positional share, swaps, the crossed design."""
 
 from __future__ import annotations
 
@@ -177,7 +177,8 @@ def attention_positions(
 def candidates(subject: str, *, dtype: str = "float32", device: str = "cpu") -> list[lineup.Candidate]:
     """The trained subject on the real text, the same on shuffled embeddings, and its two twins."""
     trained, fresh, permuted = (
-        subjects.load(name, device=device, dtype=dtype) for name in (subject, f"{subject}:random", f"{subject}:permuted")
+        subjects.load(name, device=device, dtype=dtype)
+        for name in (subject, f"{subject}:random", f"{subject}:permuted")
     )
     return [
         lineup.Candidate("trained, real sentence", trained),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from interp.report.style import GRID, INK, LINES, MARKERS, MUTED, PALETTE, SURFACE, WIDTH
+from interp.report.style import GRID, LINES, MARKERS, MUTED, PALETTE, SURFACE, WIDTH
 
 
 def attention_maps(
@@ -66,7 +67,11 @@ def kept_and_same(
         offsets = np.linspace(-0.2, 0.2, len(readings)) if len(readings) > 1 else [0.0]
         for (quantity, name), offset, colour, marker in zip(readings.items(), offsets, PALETTE, MARKERS):
             here = quantity in mine.index.get_level_values(0)
-            rows = mine.loc[quantity].reindex(rungs) if here else pd.DataFrame(index=rungs, columns=["value", "low", "high"])
+            rows = (
+                mine.loc[quantity].reindex(rungs)
+                if here
+                else pd.DataFrame(index=rungs, columns=["value", "low", "high"])
+            )
             y = np.arange(len(rungs)) + offset
             axis.hlines(y, rows["low"].astype(float), rows["high"].astype(float), color=colour, linewidth=1.6, zorder=2)
             axis.plot(
@@ -78,7 +83,7 @@ def kept_and_same(
         axis.grid(axis="y", color=GRID, linewidth=0.6)
         axis.tick_params(axis="y", length=0)
         axis.spines["left"].set_visible(False)
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24 * 5 / (0.34 * len(rungs) + 1.9)), fontsize=8.5)
+        axis.legend(loc="upper left", bbox_to_anchor=(0, -0.52 / (0.34 * len(rungs))), fontsize=8.5)
     axes[0, 0].set_yticks(range(len(rungs)), rungs)
     axes[0, 0].invert_yaxis()
     return figure
@@ -100,7 +105,7 @@ def head_grid(values: Mapping[str, pd.Series], *, label: str, diverging: bool = 
         1, len(grids), figsize=(WIDTH, 0.3 * layers + 1.5), squeeze=False, sharey=True, layout="constrained"
     )
     low = -1 if diverging else 0
-    shown = None
+    shown: Any = None
     for axis, (title, grid) in zip(axes[0], grids.items()):
         shown = axis.imshow(grid, cmap="PuOr" if diverging else "cividis", vmin=low, vmax=1, aspect="auto")
         if layers * heads * len(grids) <= 220:
@@ -127,7 +132,7 @@ def head_grid(values: Mapping[str, pd.Series], *, label: str, diverging: bool = 
 
 
 def lines_by_layer(
-    panels: Mapping[str, Mapping[str, pd.DataFrame]], *, ylabel: str, ends: tuple[float, float], marks: Mapping[float, str]
+    panels: Mapping[str, Mapping[str, pd.DataFrame]], *, ylabel: str, ends: tuple[float, float], marks: Sequence[float]
 ) -> Figure:
     """A value by layer, one line a table, one panel a group; bands are the tables' intervals.
 
@@ -138,7 +143,7 @@ def lines_by_layer(
     ends
         Of the axis.
     marks
-        Dashed lines, with what they mean.
+        Where dashed lines go; the caption says what they mean.
     """
     figure, axes = plt.subplots(1, len(panels), figsize=(WIDTH, 3.3), sharey=True, squeeze=False)
     for axis, (title, lines) in zip(axes[0], panels.items()):
@@ -146,16 +151,18 @@ def lines_by_layer(
             mine = table[table["layer"] > 0].sort_values("layer")
             axis.fill_between(mine["layer"], mine["low"], mine["high"], color=colour, alpha=0.2, linewidth=0)
             axis.plot(mine["layer"], mine["value"], color=colour, linestyle=line, marker=marker, label=name)
-        for level, meaning in marks.items():
+        for level in marks:
             axis.axhline(level, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
-            if axis is axes[0, 0]:
-                axis.annotate(meaning, (1, level), xytext=(0, 3), textcoords="offset points", fontsize=7.5, color=INK)
         axis.set_title(title)
         axis.set_xlabel("layer")
         axis.set_ylim(*ends)
         layers = sorted({int(x) for t in lines.values() for x in t["layer"] if x > 0})
         axis.set_xticks(layers if len(layers) <= 12 else layers[:: len(layers) // 6])
     axes[0, 0].set_ylabel(ylabel)
+    if len({tuple(lines) for lines in panels.values()}) > 1:
+        for axis in axes[0]:
+            axis.legend(loc="upper left", fontsize=8.5)
+        return figure
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
     return figure

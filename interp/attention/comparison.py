@@ -84,7 +84,7 @@ def pearson(a: Maps, b: Maps, cells: Cells) -> Float[Tensor, "text head"]:
 
 
 def jensen_shannon(a: Maps, b: Maps, cells: Cells) -> Float[Tensor, "text head"]:
-    """Mean over rows of the Jensen-Shannon divergence in bits, rows renormalised over `cells`; those of one cell left out."""
+    """Mean over rows of the Jensen-Shannon divergence in bits, rows renormalised over `cells`, if of two or more."""
     inside = cells[:, None].double().expand_as(a)
     tiny = torch.finfo(torch.float64).tiny
     x, y = (m.double() * inside for m in (a, b))
@@ -97,5 +97,5 @@ def jensen_shannon(a: Maps, b: Maps, cells: Cells) -> Float[Tensor, "text head"]
 
 
 def calibrated(similarity: Any, unrelated: Any) -> Any:
-    """A similarity between that to an unrelated sentence of equal length (0) and identity (1); of tensors, arrays or numbers."""
+    """A similarity between that to an unrelated sentence of equal length (0) and identity (1)."""
     return (similarity - unrelated) / (1 - unrelated)

@@ -95,7 +95,7 @@ def moran_excess(maps: Maps, layout: Layout) -> PerHead:
     """Moran's I of a map over rook neighbours, minus its expectation under joint permutations of the tokens.
 
     0: neighbouring cells are as alike as they would be, had the same tokens stood in any other order. Raw I is large
-    for any map whose columns differ (stripes), trained or not; stripes survive a joint permutation, so they cancel here.
+    for any map whose columns differ (stripes), trained or not; stripes survive a joint permutation and cancel here.
 
     The expectation is exact, not sampled: neighbours in a row share their query, so that over all permutations their
     product is the mean over distinct tokens a, b, c of z_ab z_ac, or, next to the diagonal, of z_aa z_ab; in a

@@ -75,5 +75,5 @@ lock: $(STAMP)  ## resolve pyproject.toml anew into requirements.lock and enviro
 	@$(BIN)/python scripts/lock.py
 
 clean:  ## remove the built book, executed chapters and caches; keep .venv and the stored results
-	@rm -rf _build book/chapters .snakemake .pytest_cache .mypy_cache .ruff_cache build *.egg-info
+	@rm -rf _build book/chapters book/_static/views .snakemake .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 	@echo "kept: .venv, results (remove them by hand to start from nothing)"

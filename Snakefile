@@ -17,7 +17,7 @@ GIVEN = book_chapters.given(list(config.get("set", [])))
 PYTHON = sys.executable
 CHAPTERS = list(PROFILE.chapters)
 PACKAGE = sorted(str(p) for p in Path("interp").rglob("*") if p.suffix in {".py", ".tsv", ".yml"})
-PAGES = sorted(str(p) for p in Path("book").rglob("*") if p.is_file() and "chapters" not in p.parts)
+PAGES = sorted(str(p) for p in Path("book").rglob("*") if p.is_file() and not {"chapters", "views"} & set(p.parts))
 
 
 def parameters_of(wildcards):

@@ -213,6 +213,55 @@ def trace(
 
 
 @app.command()
+def attend(
+    text: Annotated[str, typer.Option(help="The text to look at.")],
+    subject: SubjectName = "minilm",
+    perturb: Annotated[str, typer.Option(help="A perturbation (interp perturbations).")] = "intact",
+    swap: Annotated[str | None, typer.Option(help="Two words that exchange places: chef,waiter.")] = None,
+    layer: Annotated[int | None, typer.Option(help="One layer, from 1: its heads one by one.")] = None,
+    head: Annotated[int | None, typer.Option(help="One head of --layer, from 1: its map.")] = None,
+    seed: Annotated[int, typer.Option(help="Of what the perturbation draws.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Write the figure of the maps here (SVG).")] = None,
+    view: Annotated[Path | None, typer.Option("--html", help="Write the BertViz view here (one file).")] = None,
+    device: Device = "cpu",
+    dtype: Dtype = "float32",
+    as_json: Json = False,
+) -> None:
+    """Attention maps of a text: how structured they are, and what a perturbation leaves of them."""
+    from interp import subjects
+    from interp.attention import reading
+
+    if swap is not None:
+        if perturb not in ("intact", "swap"):
+            raise InputError(f"--swap and --perturb {perturb}: one of the two")
+        perturb = "swap"
+    pair = None if swap is None else reading.two_words(swap)
+    model = subjects.load(subject, device=device, dtype=dtype)
+    found = reading.read(model, text, perturb, seed=seed, pair=pair)
+    rows = found.rows(layer, head)
+    if out is not None or view is not None:
+        from interp.report import attending
+
+        if out is not None:
+            attending.figure(found, out, layer, head)
+        if view is not None:
+            attending.view(found, view, layer)
+    what = "" if perturb == "intact" else f", {perturb}"
+    where = (
+        "" if layer is None else f", layer {layer}" + ("" if head is None else f", head {head} (rows look at columns)")
+    )
+    _print(rows, as_json, f"{subject}{what}{where} ({len(found.tokens)} tokens)")
+
+
+@app.command()
+def perturbations(as_json: Json = False) -> None:
+    """What can be done to a text before its attention maps are looked at."""
+    from interp.attention import PERTURBATIONS
+
+    _print([{"perturbation": n, "keeps": p.keeps, "destroys": p.destroys} for n, p in PERTURBATIONS.items()], as_json)
+
+
+@app.command()
 def norms(as_json: Json = False) -> None:
     """The norm sets, and whether their files are here."""
     from interp import datasets

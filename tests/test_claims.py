@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from interp.claims import CLAIMS, RULES, judge, readings, verdict_table
+from interp.claims import CLAIMS, RULES, attention_evidence, judge, readings, verdict_table
 from interp.claims.rules import OUTCOMES, Sample
 from interp.errors import InputError
 from interp.inference import crossvalidate
@@ -53,6 +53,12 @@ def sample(estimate, sd=0.01, reference=None, seed=0):
         ("above-one-half", sample(0.7), "holds"),
         ("above-one-half", sample(0.3), "fails"),
         ("above-one-half", Sample(float("nan"), np.array([np.nan])), "not run"),
+        ("above-zero", sample(0.2), "holds"),
+        ("above-zero", sample(-0.2), "fails"),
+        ("above-zero", sample(0.0), "undecided"),
+        ("below-zero", sample(-0.2), "holds"),
+        ("below-zero", sample(0.2), "fails"),
+        ("below-zero", sample(0.0), "undecided"),
     ],
 )
 def test_every_outcome_can_be_reached(rule, evidence, outcome):
@@ -78,6 +84,8 @@ def test_every_rule_is_tested_above():
         ("collapses-to-the-floor", 0.10, None, 0.025),
         ("below-one-half", 0.5, None, 0.025),
         ("above-one-half", 0.5, None, 0.025),
+        ("above-zero", 0.0, None, 0.025),
+        ("below-zero", 0.0, None, 0.025),
         ("close-to-the-ceiling", 0.9, None, 0.025),
         ("nine-tenths-retained", 0.9, 1.0, 0.025),
     ],
@@ -124,3 +132,47 @@ def test_a_control_that_was_not_run_gives_not_run():
     X, norms = planted()
     scores = crossvalidate(X, norms, controls=["original"], folds=4, metrics=["f1@10", "auc-feature"])
     assert {v.outcome for v in judge("P3", scores).values()} == {"not run"}
+
+
+def pooled_row(value, **keys):
+    rng = np.random.default_rng(0)
+    return {**keys, "layer": 0, "value": value, "replicates": value + 0.01 * rng.standard_normal(1000)}
+
+
+def test_attention_maps_are_judged_as_planted():
+    import pandas as pd
+
+    shuffled = {"perturbation": "shuffle-embeddings"}
+    structure = pd.DataFrame(
+        [
+            pooled_row(1.2, quantity="kept, spatial structure", **shuffled),
+            pooled_row(0.7, quantity="kept, concentration", **shuffled),
+            pooled_row(0.02, quantity="same map, pearson, inner, in place", **shuffled),
+            pooled_row(0.1, quantity="kept, spatial structure", perturbation="permuted weights"),
+        ]
+    )
+    swaps = pd.DataFrame([pooled_row(-0.3, map="inner"), pooled_row(0.3, map="full")])
+    crossed = pd.DataFrame([pooled_row(0.2, map="inner", effect="position - token")])
+    evidence = attention_evidence(structure=structure, swaps=swaps, crossed=crossed)
+    told = {k: v.outcome for claim in ("A3", "A4") for k, v in judge(claim, evidence).items()}
+    assert told == {
+        "A3-spatial": "holds",
+        "A3-concentration": "partly",
+        "A3-same-map": "fails",
+        "A3-untrained": "fails",
+        "A4-swap": "holds",
+        "A4-swap-full": "fails",
+        "A4-crossed": "holds",
+        "A4-role": "not run",
+    }
+    same = judge("A3", evidence)["A3-same-map"]
+    assert same.statistic == pytest.approx(-0.98)
+    assert {v.outcome for v in judge("A4", attention_evidence(structure=structure)).values()} == {"not run"}
+
+
+def test_a_reading_names_one_row():
+    import pandas as pd
+
+    twice = pd.DataFrame([pooled_row(-0.3, map="inner"), pooled_row(0.3, map="inner")])
+    with pytest.raises(ValueError, match="too many values"):
+        judge("A4", attention_evidence(swaps=twice))

@@ -58,6 +58,28 @@ BAD = {
     "long text": (["trace", "--text", "word " * 600], "takes 512 at most"),
     "unknown device": (["trace", "--text", "hi", "--device", "tpu9"], "unknown device 'tpu9'"),
     "unknown dtype": (["trace", "--text", "hi", "--dtype", "float"], "unknown dtype 'float'"),
+    "attend to empty text": (["attend", "--text", ""], "has no tokens"),
+    "attend to too short a text": (["attend", "--text", "hi"], "too short for a map"),
+    "attend to long text": (["attend", "--text", "word " * 600], "takes 512 at most"),
+    "unknown perturbation": (
+        ["attend", "--text", "the dog barks", "--perturb", "shufle-words"],
+        "unknown perturbation 'shufle-words'; did you mean 'shuffle-words'",
+    ),
+    "swap of a word not there": (
+        ["attend", "--text", "the chef thanked the waiter", "--swap", "chef,cook"],
+        "the word 'cook' is not in the text",
+    ),
+    "swap of one word": (["attend", "--text", "the dog barks", "--swap", "dog"], "give two words with a comma between"),
+    "swap without words": (["attend", "--text", "the dog barks", "--perturb", "swap"], "swap needs two words"),
+    "swap and another": (
+        ["attend", "--text", "the dog barks", "--swap", "dog,barks", "--perturb", "shuffle-words"],
+        "one of the two",
+    ),
+    "no such layer": (["attend", "--text", "the dog barks", "--layer", "9"], "has layers 1 to 6"),
+    "no such head": (["attend", "--text", "the dog barks", "--layer", "1", "--head", "13"], "has heads 1 to 12"),
+    "head without layer": (["attend", "--text", "the dog barks", "--head", "1"], "a head needs its layer"),
+    "figure of another kind": (["attend", "--text", "the dog barks", "--out", "x.png"], "end its name in .svg"),
+    "figure nowhere": (["attend", "--text", "the dog barks", "--out", "/nowhere/x.svg"], "cannot write /nowhere/x.svg"),
     "unknown data set": (["fetch", "mcray"], "unknown data set 'mcray'; did you mean 'mcrae'"),
     "nothing to fetch": (["fetch", "wordnet"], "was made for this project"),
     "unknown chapter": (
@@ -186,8 +208,31 @@ def test_trace_prints_a_table_and_json():
     assert "waiter" in table
 
 
+def test_attend_prints_tables_and_json_and_writes_files(tmp_path):
+    sentence = ["attend", "--text", "The chef thanked the waiter.", "--swap", "chef,waiter"]
+    files = ["--out", str(tmp_path / "maps.svg"), "--html", str(tmp_path / "view.html")]
+    done = interp(*sentence, "--json", *files)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert [r["layer"] for r in rows] == [1, 2, 3, 4, 5, 6]
+    assert {"moran", "entropy", "same, in place", "same, carried along"} <= set(rows[0])
+    assert 0 < rows[0]["entropy"] < 1
+    drawn = (tmp_path / "maps.svg").read_text()
+    assert "layer 6, mean over heads: swap" in drawn
+    assert "var(" not in drawn
+    assert "waiter" in (tmp_path / "view.html").read_text()
+    heads = json.loads(interp(*sentence, "--layer", "2", "--json").stdout)
+    assert [r["head"] for r in heads] == list(range(1, 13))
+    one = json.loads(interp(*sentence, "--layer", "2", "--head", "3", "--json").stdout)
+    assert [r["query"] for r in one][:4] == ["1 [CLS]", "2 the", "3 waiter", "4 thanked"]
+    assert all(abs(sum(v for k, v in r.items() if k != "query") - 1) < 1e-5 for r in one)
+    table = interp(*sentence[:3], "--perturb", "shuffle-embeddings").stdout
+    assert "shuffle-embeddings" in table
+
+
 @pytest.mark.parametrize(
-    "command", ["norms", "subjects", "controls", "metrics", "methods", "corpora", "fetch --list", "claims"]
+    "command",
+    ["norms", "perturbations", "subjects", "controls", "metrics", "methods", "corpora", "fetch --list", "claims"],
 )
 def test_listings(command, monkeypatch, capsys):
     for form in ([], ["--json"]):

@@ -1,7 +1,18 @@
 """The paper's claims as precise readings, each judged by a rule that was fixed before the run."""
 
-from interp.claims.judging import judge, verdict_table
+from interp.claims.judging import attention_evidence, judge, verdict_table
 from interp.claims.readings import CLAIMS, Claim, Reading, readings
 from interp.claims.rules import OUTCOMES, RULES, Verdict
 
-__all__ = ["CLAIMS", "OUTCOMES", "RULES", "Claim", "Reading", "Verdict", "judge", "readings", "verdict_table"]
+__all__ = [
+    "CLAIMS",
+    "OUTCOMES",
+    "RULES",
+    "Claim",
+    "Reading",
+    "Verdict",
+    "attention_evidence",
+    "judge",
+    "readings",
+    "verdict_table",
+]

@@ -13,7 +13,7 @@ from interp.claims.rules import RULES, Sample, Verdict
 from interp.inference.scores import Scores
 
 Evidence: TypeAlias = Scores | pd.DataFrame
-"""Cross-validated scores of controls, a pooled table of mixing by layer, or one of the relation probe's scores."""
+"""Scores of controls, a pooled table of mixing by layer, the relation probe's scores, or `attention_evidence`."""
 
 
 def judge(claim: str, evidence: Evidence, selection: str | None = None) -> dict[str, Verdict]:
@@ -33,7 +33,36 @@ def judge(claim: str, evidence: Evidence, selection: str | None = None) -> dict[
 def _study_of(evidence: Evidence) -> str:
     if isinstance(evidence, Scores):
         return "property-inference"
-    return "relation-probe" if {"input", "negatives"} <= set(evidence.columns) else "residual-mixing"
+    if {"input", "negatives"} <= set(evidence.columns):
+        return "relation-probe"
+    return "attention-maps" if "source" in evidence.columns else "residual-mixing"
+
+
+def attention_evidence(**tables: pd.DataFrame) -> pd.DataFrame:
+    """Pooled tables about attention maps under one roof, each row marked with the `source` it comes from.
+
+    Parameters
+    ----------
+    tables
+        By source (``structure``, ``swaps``, ``crossed``): columns `value`, `replicates` and the keys that a reading's
+        statistic names.
+    """
+    return pd.concat([t.assign(source=name) for name, t in tables.items()], ignore_index=True)
+
+
+def _of_maps(evidence: pd.DataFrame, wanted: Mapping[str, str]) -> Sample:
+    """The one row that a reading names (over all layers, unless it says which); ``identity`` compares it with 1."""
+    keys = {k: v for k, v in wanted.items() if k != "against"} | {"layer": int(wanted.get("layer", 0))}
+    if not set(keys) <= set(evidence.columns):
+        return Sample(float("nan"), np.array([np.nan]), float("nan"), np.array([np.nan]))
+    rows = evidence[np.logical_and.reduce([evidence[k] == v for k, v in keys.items()])]
+    if rows.empty:
+        return Sample(float("nan"), np.array([np.nan]), float("nan"), np.array([np.nan]))
+    (row,) = rows.to_dict("records")
+    replicates = np.asarray(row["replicates"], dtype=float)
+    if wanted.get("against") == "identity":
+        return Sample(float(row["value"]), replicates, 1.0, np.ones_like(replicates))
+    return Sample(float(row["value"]), replicates)
 
 
 def _sample(reading: Reading, evidence: Evidence, selection: str | None) -> Sample:
@@ -47,6 +76,8 @@ def _sample(reading: Reading, evidence: Evidence, selection: str | None) -> Samp
         return Sample(*mine, *_scored(evidence, wanted["against"], metric, scoring, selection))
     if reading.study == "relation-probe":
         return _probed(evidence, wanted)
+    if reading.study == "attention-maps":
+        return _of_maps(evidence, wanted)
     return _at_depth(evidence, wanted["method"], wanted["quantity"], wanted["depth"])
 
 

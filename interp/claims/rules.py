@@ -152,6 +152,18 @@ def above_one_half(sample: Sample) -> Verdict:
     return _against(sample, 0.5, below=False)
 
 
+@RULES.register("above-zero")
+def above_zero(sample: Sample) -> Verdict:
+    """Holds if the 95 % interval lies above zero, fails if below."""
+    return _against(sample, 0.0, below=False)
+
+
+@RULES.register("below-zero")
+def below_zero(sample: Sample) -> Verdict:
+    """Holds if the 95 % interval lies below zero, fails if above."""
+    return _against(sample, 0.0, below=True)
+
+
 def _against(sample: Sample, threshold: float, *, below: bool) -> Verdict:
     if not np.isfinite(sample.estimate):
         return _not_run("undefined here")

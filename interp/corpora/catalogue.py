@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from interp import datasets
-from interp.corpora import embedded, ewt
+from interp.corpora import embedded, ewt, wikitext
 from interp.corpora.corpus import Corpus
 from interp.errors import InputError
 from interp.registry import Registry
@@ -33,6 +33,10 @@ CORPORA.add(
 CORPORA.add(
     "ud_english_ewt",
     Entry(ewt.load, "web texts with gold trees, 8 to 40 words", datasets.DATASETS["ud_english_ewt"].licence),
+)
+CORPORA.add(
+    "wikitext2",
+    Entry(wikitext.load, "sentences of Wikipedia articles", datasets.DATASETS["wikitext2"].licence),
 )
 
 

@@ -135,6 +135,10 @@ def execute(chapter: str, values: Mapping[str, Any], out: Path) -> float:
     root = project_root()
     os.environ.update(QUIET)
     os.environ.setdefault("INTERP_RESULTS", str(root / "results"))
+    # The book's chapters write their views where the book looks for them; one executed elsewhere keeps them beside it.
+    book = root / "book"
+    inside_book = out.resolve().parent == (book / "chapters").resolve()
+    os.environ["INTERP_VIEWS"] = str(book / "_static" / "views" if inside_book else out.resolve().parent / "views")
     # The kernel is a process of its own and must find this very package.
     here = str(Path(__file__).resolve().parents[2])
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)

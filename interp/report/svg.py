@@ -48,3 +48,10 @@ def inline(figure: Figure, key: str, alt: str) -> str:
         'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
     )
     return re.sub(r"<svg[^>]*>", lambda _: opening, drawn, count=1, flags=re.DOTALL)
+
+
+def on_its_own(drawn: str) -> str:
+    """A drawing of `inline` as a file of its own: page colours become fixed ones, on a white ground."""
+    for colour, page in PAGE_COLOURS.items():
+        drawn = drawn.replace(page, colour)
+    return re.sub(r"(<svg[^>]*>)", r'\1<rect width="100%" height="100%" fill="#ffffff"/>', drawn, count=1)

@@ -4,6 +4,15 @@ Arguments are plain values (names, numbers), so that a chapter's parameters, a p
 same computation and share its stored result.
 """
 
+from interp.studies.attention_maps import (
+    attention_crossed,
+    attention_lineup,
+    attention_positions,
+    attention_structure,
+    attention_swaps,
+    candidates,
+    with_twins,
+)
 from interp.studies.permutation_null import permutation_null
 from interp.studies.property_inference import property_scores, some_concepts
 from interp.studies.relation_probe import probe_counts, probe_items, probe_scores
@@ -12,6 +21,12 @@ from interp.studies.sensitivity import sensitivity, sensitivity_moves, sensitivi
 from interp.studies.sparsity_and_geometry import norm_shapes, ratings_floor, synthetic_scores
 
 __all__ = [
+    "attention_crossed",
+    "attention_lineup",
+    "attention_positions",
+    "attention_structure",
+    "attention_swaps",
+    "candidates",
     "norm_shapes",
     "permutation_null",
     "probe_counts",
@@ -25,4 +40,5 @@ __all__ = [
     "sensitivity_table",
     "some_concepts",
     "synthetic_scores",
+    "with_twins",
 ]

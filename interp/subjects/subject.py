@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from interp.errors import InputError
 from interp.subjects.anatomy import Anatomy, anatomy_of, part
 from interp.subjects.capture import Trace, captured, site_names
+from interp.subjects.intervene import embedding_table, positions_moved
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -171,6 +172,45 @@ class Subject:
             For a pattern that matches no site.
         """
         return captured(self.model, self.anatomy, sites, detach=detach)
+
+    def with_embeddings(self, table: Float[Tensor, "token width"]) -> AbstractContextManager[None]:
+        """Run with another token-embedding table during the with-block; the subject's own is not touched."""
+        return embedding_table(self.model, self.anatomy, table)
+
+    def with_positions(self, order: Int[Tensor, "text position"]) -> AbstractContextManager[None]:
+        """Give each place another place's position during the with-block (see `intervene.positions_moved`).
+
+        Raises
+        ------
+        InputError
+            For an architecture whose positions cannot be given.
+        """
+        return positions_moved(self.model, self.anatomy, order)
+
+    def word_of(self, text: str) -> list[int | None]:
+        """For each token of `text`, which word (as the tokenizer splits them) it belongs to; None for special ones.
+
+        Raises
+        ------
+        InputError
+            For a tokenizer that does not say.
+        """
+        if not self.tokenizer.is_fast:
+            raise InputError(f"the tokenizer of {self.name} does not say which word a token belongs to")
+        return list(self.tokenizer(text, verbose=False).word_ids())
+
+    def span(self, text: str, start: int, end: int) -> list[int]:
+        """Places of the tokens that spell the characters ``start:end`` of `text`.
+
+        Raises
+        ------
+        InputError
+            For a tokenizer that does not say.
+        """
+        if not self.tokenizer.is_fast:
+            raise InputError(f"the tokenizer of {self.name} does not say which characters a token spells")
+        offsets = self.tokenizer(text, return_offsets_mapping=True, verbose=False)["offset_mapping"]
+        return [i for i, (a, b) in enumerate(offsets) if a < end and b > start and b > a]
 
     def pieces(self, lemma: str) -> tuple[int, ...]:
         """Sub-word ids of a lemma as it would stand inside a text, without special tokens.

@@ -1,5 +1,6 @@
 """The book's figures: each takes tables and draws; none computes."""
 
+from interp.report.figures.attention import attention_maps, head_grid, kept_and_same, lines_by_layer
 from interp.report.figures.depth import own_share_by_depth, token_map
 from interp.report.figures.geometry import reach_of_rho, spectra, synthetic_sweep
 from interp.report.figures.ladder import ladder
@@ -10,8 +11,12 @@ from interp.report.figures.null import permutation_null
 from interp.report.figures.probe import probe_dots, probe_selectivity
 
 __all__ = [
+    "attention_maps",
+    "head_grid",
+    "kept_and_same",
     "ladder",
     "latent_curves",
+    "lines_by_layer",
     "literature_band",
     "norms_marginals",
     "norms_overview",

@@ -8,6 +8,7 @@ backward passes as there are layers x positions x coordinates.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -45,6 +46,13 @@ def push(
 ) -> Float[Tensor, "direction text position width"]:
     """The block's derivative at `at` along each direction; the block itself is computed once."""
     point = at.to(directions.dtype)
+    with warnings.catch_warnings():
+        # torch loads its rules for forward mode through its own deprecated jit.script, once; no news to anyone here.
+        warnings.filterwarnings("ignore", "`torch.jit.script", DeprecationWarning)
+        return _pushed(call, point, directions)
+
+
+def _pushed(call: BlockCall, point: Tensor, directions: Tensor) -> Tensor:
     return torch.func.vmap(lambda d: torch.func.jvp(call, (point,), (d,))[1])(directions)
 
 

@@ -13,7 +13,7 @@ from interp.claims.rules import RULES, Sample, Verdict
 from interp.inference.scores import Scores
 
 Evidence: TypeAlias = Scores | pd.DataFrame
-"""Cross-validated scores of controls, or a pooled table of mixing by layer."""
+"""Cross-validated scores of controls, or a pooled table of mixing or of token identity by layer."""
 
 
 def judge(claim: str, evidence: Evidence) -> dict[str, Verdict]:
@@ -24,8 +24,14 @@ def judge(claim: str, evidence: Evidence) -> dict[str, Verdict]:
     InputError
         For an unknown claim.
     """
-    study = "property-inference" if isinstance(evidence, Scores) else "residual-mixing"
+    study = _study(evidence)
     return {r.id: RULES[r.rule](_sample(r, evidence)) for r in readings(claim) if r.study == study}
+
+
+def _study(evidence: Evidence) -> str:
+    if isinstance(evidence, Scores):
+        return "property-inference"
+    return "token-identity" if "view" in evidence else "residual-mixing"
 
 
 def _sample(reading: Reading, evidence: Evidence) -> Sample:
@@ -37,7 +43,7 @@ def _sample(reading: Reading, evidence: Evidence) -> Sample:
         if "against" not in wanted:
             return Sample(*mine)
         return Sample(*mine, *_scored(evidence, wanted["against"], metric, scoring, selection))
-    return _at_depth(evidence, wanted["method"], wanted["quantity"], wanted["depth"])
+    return _at_depth(evidence, {k: v for k, v in wanted.items() if k != "depth"}, wanted["depth"])
 
 
 def _scored(scores: Scores, control: str, metric: str, scoring: str, selection: str) -> tuple[float, np.ndarray]:
@@ -46,9 +52,9 @@ def _scored(scores: Scores, control: str, metric: str, scoring: str, selection: 
     return scores.sample(control, metric, scoring, selection)
 
 
-def _at_depth(pooled: pd.DataFrame, method: str, quantity: str, depth: str) -> Sample:
-    """The pooled value after the block at `depth` (``middle`` or ``last``)."""
-    mine = pooled[(pooled["method"] == method) & (pooled["quantity"] == quantity)]
+def _at_depth(pooled: pd.DataFrame, where: Mapping[str, str], depth: str) -> Sample:
+    """The pooled value after the block at `depth` (``middle`` or ``last``), of the rows whose columns are `where`."""
+    mine = pooled[(pooled[list(where)] == pd.Series(where)).all(axis=1)]
     if mine.empty:
         return Sample(float("nan"), np.array([np.nan]))
     last = int(mine["layer"].max())

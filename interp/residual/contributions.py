@@ -87,6 +87,8 @@ class Method:
     """Other ways of cumulating the same blocks, by name."""
     lacking: Callable[[Subject], str | None] = lambda _: None
     """Why the method has no definition for a subject; None where it has one."""
+    costly: bool = False
+    """Whether it takes many times a forward pass, so that fewer texts have to do."""
     caveat: str = ""
     """Why the own share carries no verdict; empty where it does."""
     reference: Callable[[int, int, bool], Float[Tensor, "layer position"]] | None = None

@@ -109,6 +109,7 @@ METHODS.add(
         blocks,
         definition="Frobenius norm of the derivative of the position by the token's vector below",
         source="Brunner et al. 2020, section 4",
+        costly=True,
         cumulate=cumulated,
     ),
 )

@@ -239,6 +239,8 @@ def _by_text(found: Mapping[Key, Tensor], seen: Tensor, texts: Tensor, lengths: 
         count = counted @ member
         mean = (values.nan_to_num() * counted) @ member / count
         key, text = (count > 0).nonzero(as_tuple=True)
+        if not len(key):
+            continue
         frame = pd.DataFrame([list(found)[i] for i in key], columns=["target", "view", "measure", "layer"])
         frame.insert(3, "types", group)
         there = {"text": here[text], "tokens": tokens[text], "positions": count[key, text].long()}

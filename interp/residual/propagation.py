@@ -125,6 +125,7 @@ METHODS.add(
         blocks,
         definition="norm of the vector that the token's own vector becomes, attention, divisors and gains held fixed",
         source="Modarressi et al. 2023, section 3",
+        costly=True,
         cumulate=cumulated,
     ),
 )

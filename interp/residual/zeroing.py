@@ -36,6 +36,7 @@ METHODS.add(
         per_view(value_zeroing),
         definition="half the squared distance between the block's unit outputs with and without the token's value",
         source="Mohebbi et al. 2023, section 3",
+        costly=True,
         caveat="the residual connection is never removed, so the diagonal is no own share",
     ),
 )

@@ -6,5 +6,6 @@ same computation and share its stored result.
 
 from interp.studies.property_inference import property_scores, some_concepts
 from interp.studies.residual_stream import residual_mixing
+from interp.studies.token_identity import token_identity
 
-__all__ = ["property_scores", "residual_mixing", "some_concepts"]
+__all__ = ["property_scores", "residual_mixing", "some_concepts", "token_identity"]

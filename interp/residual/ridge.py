@@ -63,14 +63,15 @@ def ridge(fit: Moments, development: Moments, penalties: Sequence[float] = PENAL
     xx, xy, _ = fit.about(mean_x, mean_y)
     dev_xx, dev_xy, dev_yy = development.about(mean_x, mean_y)
     values, vectors = torch.linalg.eigh(xx)
-    rotated = vectors.T @ xy
     scale = values.clamp_min(0).mean().clamp_min(torch.finfo(torch.float64).tiny)
+    # Everything in the eigenbasis of the states: a penalty then costs one product.
+    xy, dev_xy, dev_xx = vectors.T @ xy, vectors.T @ dev_xy, vectors.T @ dev_xx @ vectors
 
     def solution(penalty: float) -> Tensor:
-        return vectors @ (rotated / (values.clamp_min(0) + penalty * scale)[:, None])
+        return xy / (values.clamp_min(0) + penalty * scale)[:, None]
 
     def error(weight: Tensor) -> float:
         return dev_yy - 2 * float((weight * dev_xy).sum()) + float((weight * (dev_xx @ weight)).sum())
 
     best = min(penalties, key=lambda p: error(solution(p)))
-    return LinearMap(mean_x, mean_y, solution(best), best)
+    return LinearMap(mean_x, mean_y, vectors @ solution(best), best)

@@ -50,7 +50,7 @@ def own_share_by_depth(
 def methods_by_depth(tables: Mapping[str, pd.DataFrame], *, methods: Sequence[str], quantity: str) -> Figure:
     """A quantity by layer, one panel a subject, one line a method; bands 95 % over texts.
 
-    `weights`, which carries no verdict, is drawn muted, over the line of uniform attention.
+    `weights`, which carries no verdict, is drawn muted.
     """
     figure, axes = plt.subplots(1, len(tables), figsize=(WIDTH, 3.4), sharey=True, squeeze=False)
     looks = dict(zip([m for m in methods if m != "weights"], zip(PALETTE, LINES, MARKERS)))

@@ -43,7 +43,7 @@ def test_a_method_that_an_architecture_lacks_says_so(tiny):
         if family == "bert":
             assert defined(subject) == list(METHODS)
             continue
-        with pytest.raises(InputError, match="'globenc' has no definition for .*no norm after an addition.*use norm"):
+        with pytest.raises(InputError, match=r"'globenc' has no definition for .*no norm after an addition.*use norm"):
             residual.trace_text(subject, TEXTS[0], "globenc")
         with pytest.raises(InputError, match="no definition"):
             mixing_table(subject, TEXTS, ["norm", "globenc"])

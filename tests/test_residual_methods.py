@@ -109,7 +109,9 @@ def test_norm_and_globenc_are_their_authors(tiny, second):
     assert torch.allclose(found.amount[0], vectors.norm(dim=-1), atol=1e-5)
     for i in range(len(vectors)):
         own, context = vectors[i, i], vectors[i].sum(dim=0) - vectors[i, i]
-        assert float(found.ratio[0, i]) == pytest.approx(float(context.norm() / (context.norm() + own.norm())), abs=1e-5)
+        assert float(found.ratio[0, i]) == pytest.approx(
+            float(context.norm() / (context.norm() + own.norm())), abs=1e-5
+        )
     if second:
         assert torch.allclose(vectors.sum(dim=1) + encoder_rest(view)[0], view.resid_post[0], atol=1e-5)
 
@@ -197,9 +199,7 @@ def test_the_probes_error_is_what_is_stated(tiny):
     subject = tiny["bert"]
     batch = subject.encode([TEXT])
     exact = gradient.cumulated(ForwardPass.of(subject, batch, probes=None), ())[-1].amount[0].double()
-    draws = [
-        gradient.cumulated(ForwardPass.of(subject, batch, probes=8, seed=seed), ())[-1] for seed in range(60)
-    ]
+    draws = [gradient.cumulated(ForwardPass.of(subject, batch, probes=8, seed=seed), ())[-1] for seed in range(60)]
     amounts = torch.stack([d.amount[0].double() for d in draws])
     stated = torch.stack([d.error[0].double() for d in draws]).square().mean(dim=0).sqrt()
     relative = amounts / exact - 1

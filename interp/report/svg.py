@@ -48,3 +48,10 @@ def inline(figure: Figure, key: str, alt: str) -> str:
         'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
     )
     return re.sub(r"<svg[^>]*>", lambda _: opening, drawn, count=1, flags=re.DOTALL)
+
+
+def standalone(figure: Figure, title: str) -> str:
+    """The figure as an SVG file of its own, in its own colours on a light ground, with a title for screen readers."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Title": title}, facecolor=SURFACE)
+    return buffer.getvalue()

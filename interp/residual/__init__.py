@@ -7,4 +7,14 @@ from interp.residual.identity import first_below, identity_table
 from interp.residual.mixing import mixing_table, pooled
 from interp.residual.tracing import TextTrace, trace_batch, trace_text
 
-__all__ = ["METHODS", "PROBES", "TextTrace", "first_below", "identity_table", "mixing_table", "pooled", "trace_batch", "trace_text"]
+__all__ = [
+    "METHODS",
+    "PROBES",
+    "TextTrace",
+    "first_below",
+    "identity_table",
+    "mixing_table",
+    "pooled",
+    "trace_batch",
+    "trace_text",
+]

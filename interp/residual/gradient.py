@@ -42,7 +42,9 @@ def cumulated(forward: ForwardPass, _: Sequence[Contribution]) -> list[Contribut
 
 
 def push(
-    call: BlockCall, at: Float[Tensor, "text position width"], directions: Float[Tensor, "direction text position width"]
+    call: BlockCall,
+    at: Float[Tensor, "text position width"],
+    directions: Float[Tensor, "direction text position width"],
 ) -> Float[Tensor, "direction text position width"]:
     """The block's derivative at `at` along each direction; the block itself is computed once."""
     point = at.to(directions.dtype)

@@ -89,9 +89,7 @@ class Deal:
         order = generator(seed, "identity", "texts").permutation(texts)
         first, second = (round(texts * share) for share in np.cumsum(SHARES[:2]))
         out = generator(seed, "identity", "types").random(types) < withheld
-        return cls(
-            sorted(order[:first]), sorted(order[first:second]), sorted(order[second:]), torch.from_numpy(out)
-        )
+        return cls(sorted(order[:first]), sorted(order[first:second]), sorted(order[second:]), torch.from_numpy(out))
 
 
 class Fitted:
@@ -100,9 +98,7 @@ class Fitted:
     def __init__(self, subject: Subject, texts: Sequence[str], deal: Deal, batch_size: int, seed: int) -> None:
         self.seen = torch.zeros(len(subject.embeddings), dtype=torch.bool)
         layers, width = subject.n_layers + 1, subject.width
-        fit, development = (
-            {t: [Moments(width, width) for _ in range(layers)] for t in TARGETS} for _ in range(2)
-        )
+        fit, development = ({t: [Moments(width, width) for _ in range(layers)] for t in TARGETS} for _ in range(2))
         kept: list[tuple[Tensor, dict[str, Tensor]]] = []
         for mine, moments in ((deal.fit, fit), (deal.development, development)):
             for batch in subject.batches([texts[i] for i in mine], batch_size):
@@ -228,7 +224,7 @@ def _masked_mean(x: Tensor, mask: Tensor) -> Tensor:
 
 
 def _by_text(found: Mapping[Key, Tensor], seen: Tensor, texts: Tensor, lengths: Tensor) -> pd.DataFrame:
-    """Means per text of values per token; all columns at once, since a frame for each would take longer than the model."""
+    """Means per text of values per token, all columns at once: a frame for each would take longer than the model."""
     values = torch.stack([v.double().cpu() for v in found.values()])
     here, row = texts.unique(return_inverse=True)
     member = torch.nn.functional.one_hot(row, len(here)).double()

@@ -26,9 +26,7 @@ def norm(view: BlockView, _rows: int = 0) -> Contribution:
     if not view.anatomy.post_norm:
         return norms_of_parts(view, view.output_projection, lambda x: x, None)
     after = view.attention_norm
-    return norms_of_parts(
-        view, after.folded(view.output_projection), after.folded, after.divisor(view.after_attention)
-    )
+    return norms_of_parts(view, after.folded(view.output_projection), after.folded, after.divisor(view.after_attention))
 
 
 def norms_of_parts(

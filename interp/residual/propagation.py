@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interp.residual.blockview import BlockView
+from interp.residual.blockview import BlockView, Norm
 from interp.residual.contributions import METHODS, Contribution, Method
 from interp.residual.forward import ForwardPass
 
@@ -49,7 +49,7 @@ class FrozenBlock:
         return stream + self._feedforward(self._norm(view.feedforward_norm, self.second, entering, biases), biases)
 
     @staticmethod
-    def _norm(norm, divisor: Tensor, parts: Tensor, biases: bool) -> Tensor:  # noqa: ANN001
+    def _norm(norm: Norm, divisor: Tensor, parts: Tensor, biases: bool) -> Tensor:
         normed = norm.linear(parts, divisor)
         return normed + norm.bias if biases and norm.bias is not None else normed
 

@@ -102,9 +102,7 @@ class TextTrace:
         return self.layers(cumulated=cumulated).own[:, 0]
 
 
-def trace_text(
-    subject: Subject, text: str, method: str, *, probes: int | None = PROBES, seed: int = 0
-) -> TextTrace:
+def trace_text(subject: Subject, text: str, method: str, *, probes: int | None = PROBES, seed: int = 0) -> TextTrace:
     """Contributions in `text`.
 
     Raises

@@ -12,7 +12,11 @@ from interp.report.style import LINES, MARKERS, MUTED, PALETTE, WIDTH
 
 
 def identity_by_depth(
-    tables: Mapping[str, pd.DataFrame], *, panels: Mapping[str, Mapping[str, str]], label: str, mark: float | None = None
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    panels: Mapping[str, Mapping[str, str]],
+    label: str,
+    mark: float | None = None,
 ) -> Figure:
     """One panel a row selection of `residual.pooled` identity tables, one line a subject; bands 95 % over texts.
 

@@ -3,8 +3,8 @@
     python benchmarks/contributions.py --texts 24 --costly 4
 
 Writes a table beside itself. Everything is measured in one run, alternating with the forward pass it is divided by, the
-best of several repetitions: other programs on the machine only ever add time. The slow versions that the costly methods are held
-against are timed on a part of their work and scaled up to the whole; the table says how.
+best of several repetitions: other programs on the machine only ever add time. The slow versions that the costly methods
+are held against are timed on a part of their work and scaled up to the whole; the table says how.
 """
 
 from __future__ import annotations
@@ -99,14 +99,14 @@ def measured(subject: Subject, texts: list[str], costly: int, batch_size: int, p
     mine = method("value-zeroing", few)
     rows.append(
         f"| value-zeroing | {mine / once:.1f} | 5 times faster than a forward pass per token and layer | "
-        f"{naive / mine:.1f} times (forward passes timed, multiplied by tokens x layers) |"
+        f"{naive / mine:.1f} times (forward passes timed, multiplied) |"
     )
     print(rows[-1], flush=True)
     mine = method("propagated", few)
     kept, anew = (seconds(lambda a=a: one_source_at_a_time(subject, some, again=a), 1) for a in (False, True))
     rows.append(
-        f"| propagated | {mine / once:.1f} | 5 times faster than a loop over source tokens | {anew / mine:.1f} times where the "
-        f"model runs for each source, {kept / mine:.1f} times where what is frozen is kept between them |"
+        f"| propagated | {mine / once:.1f} | 5 times faster than a loop over source tokens | {anew / mine:.1f} times "
+        f"where the model runs for each source, {kept / mine:.1f} times where what is frozen is kept between them |"
     )
     print(rows[-1], flush=True)
     one = few[:1]
@@ -116,7 +116,8 @@ def measured(subject: Subject, texts: list[str], costly: int, batch_size: int, p
     slow = jacobian_rows(subject, one[0])
     rows.append(
         f"| gradient, {probes} probes | {mine / once:.1f} | 5 times faster than a loop over output coordinates | "
-        f"{slow / mine:.0f} times ({SAMPLED} coordinates a layer timed, scaled to all); stated error {error:.0f} % a contribution |"
+        f"{slow / mine:.0f} times ({SAMPLED} coordinates a layer timed, scaled to all); "
+        f"stated error {error:.0f} % a contribution |"
     )
     print(rows[-1], flush=True)
     return rows
@@ -143,8 +144,8 @@ def main() -> None:
     head = [
         "# Contribution methods: time as a multiple of one forward pass",
         "",
-        f"{given.subject}, {given.texts} sentences of {given.corpus} ({given.costly} for the costly methods, one batch for "
-        f"gradient), eager attention, float32, batches of one length of at most {given.batch_size}; {machine}; torch "
+        f"{given.subject}, {given.texts} sentences of {given.corpus} ({given.costly} for the costly methods, one batch "
+        f"for gradient), eager attention, float32, batches of one length of at most {given.batch_size}; {machine}; torch "
         f"{torch.__version__}. Best of {given.repeat}, from one run of `benchmarks/contributions.py`.",
         "",
         "| method | forward passes | target | against the slow version |",

@@ -13,7 +13,8 @@ PAGE = """<!doctype html>
 <title>{title}</title>
 <style>
 :root {{ color-scheme: light dark; --ink: light-dark(#1f2328, #e6edf3); --line: light-dark(#d0d7de, #3d444d); }}
-body {{ font: 15px/1.5 system-ui, sans-serif; color: var(--ink); margin: 1.2rem auto; max-width: 76rem; padding: 0 1rem; }}
+body {{ font: 15px/1.5 system-ui, sans-serif; color: var(--ink); margin: 1.2rem auto; max-width: 76rem;
+  padding: 0 1rem; }}
 h1 {{ font-size: 1.15rem; }}
 .scroll {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
@@ -27,7 +28,8 @@ button[aria-pressed=true] {{ background: #2f7fc1; color: #fff; }}
 p.note {{ font-size: .85rem; }}
 </style></head><body>
 <h1>{title}</h1>
-<p>{definition} ({source}). Pick a position; each row shows where it comes from after a block, each column a source token.</p>
+<p>{definition} ({source}). Pick a position; each row shows where it comes from after a block, each column is a
+source token.</p>
 <p><label>Contributions <select id="form"></select></label></p>
 <div class="scroll"><table><caption id="says" aria-live="polite"></caption><thead><tr id="tokens"></tr></thead>
 <tbody id="rows"></tbody></table></div>
@@ -35,7 +37,8 @@ p.note {{ font-size: .85rem; }}
 <script type="application/json" id="data">{data}</script>
 <script>
 const data = JSON.parse(document.getElementById('data').textContent);
-const form = document.getElementById('form'), head = document.getElementById('tokens'), body = document.getElementById('rows');
+const form = document.getElementById('form'), head = document.getElementById('tokens');
+const body = document.getElementById('rows');
 let at = data.start;
 function make(tag, text) {{ const e = document.createElement(tag); e.textContent = text; return e; }}
 for (const name of Object.keys(data.shares)) form.append(make('option', name));

@@ -27,7 +27,7 @@ METHODS.add(
     Method(
         "alti",
         per_view(alti),
-        definition="how much less of the sublayer's output is left, in L1, with the part than without it; feed-forward excluded",
+        definition="how much nearer the part brings the sublayer to its output, in L1; feed-forward excluded",
         source="Ferrando et al. 2022, Eqs. 7-8",
     ),
 )

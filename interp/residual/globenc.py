@@ -50,7 +50,7 @@ METHODS.add(
     Method(
         "globenc",
         per_view(globenc),
-        definition="as norm, and on through the second residual connection and LayerNorm; the feed-forward part is left out",
+        definition="as norm, and on through the second residual connection and LayerNorm; feed-forward excluded",
         source="Modarressi et al. 2022, section 3",
         further={"unnormalised": rollout_unnormalised},
         lacking=_lacking,

@@ -31,7 +31,7 @@ def blocks(forward: ForwardPass) -> list[Contribution]:
 
 
 def cumulated(forward: ForwardPass, _: Sequence[Contribution]) -> list[Contribution]:
-    """||d output_i of layer l / d embedding output_j||_F: the Jacobian itself, not a product of the blocks' matrices."""
+    """||d output_i of layer l / d embedding output_j||_F: the Jacobian itself, no product of norms."""
     squares = [_Squares(forward) for _ in forward.calls]
     for sources, directions in _directions(forward):
         moved = directions

@@ -213,9 +213,9 @@ def test_the_probes_error_is_what_is_stated(tiny):
 
 def test_more_probes_state_a_smaller_error_and_one_states_none(tiny):
     subject = tiny["gpt2"]
-    few, many = (measure(subject, "gradient", probes=k).blocks.error for k in (4, 64))
+    few, many = (measure(subject, "gradient", probes=k).blocks.error for k in (16, 64))
     root_mean_square = [float(e.square().mean().sqrt()) for e in (few, many)]
-    assert root_mean_square[1] / root_mean_square[0] == pytest.approx(0.25, rel=0.15)
+    assert root_mean_square[1] / root_mean_square[0] == pytest.approx(0.5, rel=0.1)
     assert measure(subject, "gradient", probes=1).blocks.error.isnan().any()
 
 

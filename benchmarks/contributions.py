@@ -145,8 +145,8 @@ def main() -> None:
         "# Contribution methods: time as a multiple of one forward pass",
         "",
         f"{given.subject}, {given.texts} sentences of {given.corpus} ({given.costly} for the costly methods, one "
-        f"batch for gradient), eager attention, float32, batches of one length of at most {given.batch_size}; {machine}; torch "
-        f"{torch.__version__}. Best of {given.repeat}, from one run of `benchmarks/contributions.py`.",
+        f"batch for gradient), eager attention, float32, batches of one length of at most {given.batch_size}; "
+        f"{machine}; torch {torch.__version__}. Best of {given.repeat}, from one run of `benchmarks/contributions.py`.",
         "",
         "| method | forward passes | target | against the slow version |",
         "|---|---|---|---|",

@@ -36,7 +36,7 @@ def own_share_by_depth(
                 axis.plot(even["layer"], even["value"], color=MUTED, linestyle=":", zorder=1)
         if half:
             axis.axhline(0.5, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
-        axis.set_title(f"{method}: {quantity}")
+        axis.set_title(f"{method}\n{quantity}")
         axis.set_xlabel("after block")
         axis.set_ylim(0, 1)
         layers = sorted({int(x) for t in tables.values() for x in t["layer"]})

@@ -35,7 +35,7 @@ class Norm:
         bias = getattr(module, "bias", None)
         return cls(
             wide(module.weight),  # type: ignore[arg-type]
-            None if bias is None else wide(bias),  # type: ignore[arg-type]
+            None if bias is None else wide(bias),
             float(eps),
             isinstance(module, nn.LayerNorm),
         )

@@ -188,7 +188,10 @@ def trace(
     text: Annotated[str, typer.Option(help="The text to trace.")],
     subject: SubjectName = "minilm",
     method: Annotated[str, typer.Option(help="A contribution method (interp methods).")] = "norm",
-    cumulated: Annotated[bool, typer.Option(help="Roll out to the input instead of block by block.")] = False,
+    cumulated: Annotated[bool, typer.Option(help="Accumulate from the input instead of block by block.")] = False,
+    probes: Annotated[int, typer.Option(help="Random directions a token for gradient; 0 computes it exactly.")] = 8,
+    out: Annotated[Path | None, typer.Option(help="Write the figure here (.svg).")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write an interactive page here (.html).")] = None,
     device: Device = "cpu",
     dtype: Dtype = "float32",
     as_json: Json = False,
@@ -196,20 +199,70 @@ def trace(
     """How much of each position is its own token's, after each block."""
     from interp import residual, subjects
 
-    residual.METHODS[method]
-    traced = residual.trace_text(subjects.load(subject, device=device, dtype=dtype), text, method)
+    chosen = residual.METHODS[method]
+    if probes < 0:
+        raise InputError(f"--probes {probes}: a positive number, or 0 for exact gradients")
+    _check_target(out, ".svg")
+    _check_target(html, ".html")
+    loaded = subjects.load(subject, device=device, dtype=dtype)
+    traced = residual.trace_text(loaded, text, method, probes=probes or None)
+    layers = traced.layers(cumulated=cumulated)
     own = traced.own_share(cumulated=cumulated)
-    ratio = traced.trace.ratio
+    what = "accumulated from the input" if cumulated else "within each block"
     rows = []
     for i, token in enumerate(traced.tokens):
         row: dict[str, Any] = {"token": token}
         row |= {f"block {layer + 1}": float(own[layer, i]) for layer in range(len(own))}
+        top = layers.share[-1, 0, i].argmax()
+        row["largest source"] = f"{traced.tokens[int(top)]} ({float(layers.share[-1, 0, i, top]):.2f})"
         if as_json:
             row["special"] = bool(traced.special[i])
-            row["mixing_ratio"] = None if ratio is None else [float(x) for x in ratio[:, 0, i]]
+            row["mixing_ratio"] = None if layers.ratio is None else [float(x) for x in layers.ratio[:, 0, i]]
+            row["sources"] = layers.share[:, 0, i].tolist()
         rows.append(row)
-    what = "rolled out to the input" if cumulated else "in each block"
     _print(rows, as_json, f"{subject}: own share by {method}, {what} ({len(rows)} tokens)")
+    if not as_json:
+        _footnotes(chosen, layers)
+    if out is not None:
+        _draw_trace(out, own.cpu().numpy(), traced.tokens, f"Own share by {method}, {what}, of: {text}")
+    if html is not None:
+        from interp.report.tracing_page import tracing_page
+
+        _write(html, tracing_page(subject, chosen, traced))
+
+
+def _footnotes(method: Any, layers: Any) -> None:
+    if method.caveat:
+        print(f"note: by {method.name} the own share carries no verdict: {method.caveat}", file=sys.stderr)
+    if layers.error is not None:
+        mean = float(layers.error.nanmean())
+        told = (
+            f"{100 * mean:.0f} % relative standard error of a contribution, on average" if mean == mean else "unknown"
+        )
+        print(f"note: estimated from random directions; stated error: {told}", file=sys.stderr)
+
+
+def _check_target(path: Path | None, ending: str) -> None:
+    """Refuse a file that could not be written, before anything is computed."""
+    if path is None:
+        return
+    if path.suffix != ending:
+        raise InputError(f"{path}: the file should end in {ending}")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}")
+
+
+def _write(path: Path, content: str) -> None:
+    path.write_text(content, encoding="utf-8")
+    print(f"wrote {path}", file=sys.stderr)
+
+
+def _draw_trace(path: Path, own: Any, tokens: Sequence[str], title: str) -> None:
+    from interp.report import figures, style, svg
+
+    style.apply()
+    # A file of its own has no page to take colours from, so it keeps those of the figure.
+    _write(path, svg.standalone(figures.token_map(own, tokens), title))
 
 
 @app.command()

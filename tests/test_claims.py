@@ -1,6 +1,7 @@
 """Every outcome can be reached, and under a null the rules err no more often than they may."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from interp.claims import CLAIMS, RULES, attention_evidence, judge, readings, verdict_table
@@ -176,3 +177,23 @@ def test_a_reading_names_one_row():
     twice = pd.DataFrame([pooled_row(-0.3, map="inner"), pooled_row(0.3, map="inner")])
     with pytest.raises(ValueError, match="too many values"):
         judge("A4", attention_evidence(swaps=twice))
+
+
+def test_tables_by_layer_are_judged_by_their_study():
+    """Identity and mixing are told apart by their columns, and read off at the depth that the reading names."""
+    rng = np.random.default_rng(0)
+
+    def row(value, **where):
+        return {**where, "value": value, "replicates": value + 0.01 * rng.standard_normal(500)}
+
+    where = {"target": "table", "view": "raw", "measure": "retrieval, vocabulary", "types": "all"}
+    identity = pd.DataFrame([row(1.0, **where, layer=1), row(0.2, **where, layer=2)])
+    found = judge("A2", identity)
+    assert found["A2-raw"].outcome == "holds"
+    assert found["A2-sentence"].outcome == "not run"
+    shares = [0.9, 0.7, 0.4, 0.3]
+    mixing = [row(v, method="propagated", quantity="own share, cumulated", layer=i + 1) for i, v in enumerate(shares)]
+    found = judge("A1", pd.DataFrame(mixing))
+    assert found["A1-propagated-share"].outcome == "fails"
+    assert found["A1-gradient"].outcome == "not run"
+    assert judge("A2", pd.DataFrame(mixing)) == {}

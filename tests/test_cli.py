@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from interp import cli
+from tests.conftest import CHROMIUM
 
 
 def interp(*arguments, cwd=None, **environment):
@@ -54,6 +55,13 @@ BAD = {
         ["trace", "--text", "hi", "--method", "nrom"],
         "unknown contribution method 'nrom'; did you mean 'norm'",
     ),
+    "method an architecture lacks": (
+        ["trace", "--subject", "GPT2", "--text", "a dog", "--method", "globenc"],
+        "has no definition for",
+    ),
+    "negative probes": (["trace", "--text", "hi", "--method", "gradient", "--probes", "-1"], "0 for exact gradients"),
+    "figure of another kind": (["trace", "--text", "hi", "--out", "x.png"], "x.png: the file should end in .svg"),
+    "no such folder": (["trace", "--text", "hi", "--html", "nowhere/x.html"], "there is no folder nowhere"),
     "empty text": (["trace", "--text", ""], "has no tokens"),
     "long text": (["trace", "--text", "word " * 600], "takes 512 at most"),
     "unknown device": (["trace", "--text", "hi", "--device", "tpu9"], "unknown device 'tpu9'"),
@@ -110,7 +118,8 @@ def in_process(capsys, *arguments):
 
 
 @pytest.mark.parametrize(("arguments", "message"), BAD.values(), ids=BAD.keys())
-def test_bad_input_is_one_line_and_exit_code_2(arguments, message, tmp_path, monkeypatch, capsys):
+def test_bad_input_is_one_line_and_exit_code_2(arguments, message, tmp_path, monkeypatch, capsys, tiny_folders):
+    arguments = [str(tiny_folders["gpt2"]) if a == "GPT2" else a for a in arguments]
     monkeypatch.setattr(sys, "argv", [])
     monkeypatch.setenv("INTERP_DATA", "")
     monkeypatch.setenv("HF_HOME", str(tmp_path))
@@ -204,7 +213,7 @@ def test_trace_prints_a_table_and_json():
     assert [r["token"] for r in rows][:3] == ["[CLS]", "the", "chef"]
     assert all(0 < r["block 1"] < 1 for r in rows)
     table = interp("trace", "--text", "The chef thanked the waiter.", "--cumulated").stdout
-    assert "rolled out" in table
+    assert "accumulated" in table
     assert "waiter" in table
 
 
@@ -228,6 +237,73 @@ def test_attend_prints_tables_and_json_and_writes_files(tmp_path):
     assert all(abs(sum(v for k, v in r.items() if k != "query") - 1) < 1e-5 for r in one)
     table = interp(*sentence[:3], "--perturb", "shuffle-embeddings").stdout
     assert "shuffle-embeddings" in table
+
+
+@pytest.mark.parametrize("method", ["weights", "norm", "globenc", "alti", "value-zeroing", "gradient", "propagated"])
+def test_every_method_traces_a_text(method, monkeypatch, capsys, tiny_folders):
+    arguments = [
+        "--subject",
+        str(tiny_folders["bert"]),
+        "--text",
+        "the chef",
+        "--method",
+        method,
+        "--cumulated",
+        "--json",
+    ]
+    monkeypatch.setattr(sys, "argv", ["interp", "trace", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    for row in json.loads(capsys.readouterr().out):
+        assert len(row["sources"]) == 3
+        assert all(abs(sum(layer) - 1) < 1e-5 for layer in row["sources"])
+
+
+def test_a_trace_is_drawn_and_shown_as_a_page_that_holds_text_as_text(tmp_path, monkeypatch, capsys):
+    import xml.etree.ElementTree as ElementTree
+
+    figure, page = tmp_path / "fig.svg", tmp_path / "view.html"
+    text = "</script><img src=x onerror=alert(1)> & the chef"
+    arguments = ["--text", text, "--method", "alti", "--out", str(figure), "--html", str(page)]
+    monkeypatch.setattr(sys, "argv", ["interp", "trace", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.count("block") >= 6
+    assert ElementTree.fromstring(figure.read_text()).tag.endswith("svg")
+    content = page.read_text(encoding="utf-8")
+    assert content.count("</script>") == 2
+    assert "<img" not in content
+    assert "http" not in content.lower().replace("http-equiv", "")
+    data = json.loads(content.split('id="data">')[1].split("</script>")[0])
+    assert "<" in data["tokens"]
+    assert len(data["shares"]) == 2
+
+
+@pytest.mark.book
+def test_the_page_answers_a_click(tmp_path, tiny_folders):
+    from playwright.sync_api import sync_playwright
+
+    page_file = tmp_path / "view.html"
+    done = interp(
+        "trace", "--subject", str(tiny_folders["bert"]), "--text", "the chef thanked", "--html", str(page_file)
+    )
+    assert done.returncode == 0, done.stderr
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page()
+        wrong = []
+        page.on("pageerror", lambda e: wrong.append(str(e)))
+        page.goto(page_file.as_uri())
+        page.get_by_role("button", name="chef").click()
+        assert page.locator("#says").inner_text() == "Sources of chef (position 3)"
+        before = page.locator("#rows").inner_text()
+        page.select_option("#form", index=1)
+        assert page.locator("#rows tr").count() == 3
+        assert page.locator("#rows").inner_text() != before
+        assert wrong == []
+        browser.close()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""Contributions add up to what the block really computes, for every family; summaries are what they are called."""
+"""What every method owes: rows of one, nothing from the future, the same for any batch; summaries are what they say."""
+
+import dataclasses
 
 import numpy as np
 import pandas as pd
@@ -7,11 +9,11 @@ import torch
 
 from interp import residual
 from interp.errors import InputError
-from interp.residual.blockview import BlockView
-from interp.residual.contributions import METHODS, sublayer_bias, sublayer_parts
-from interp.residual.mixing import mixing_table, pooled
-from interp.residual.tracing import rollout, trace_batch
-from interp.subjects.anatomy import part
+from interp.residual.contributions import METHODS, Contribution, rollout, rollout_unnormalised
+from interp.residual.forward import ForwardPass
+from interp.residual.mixing import QUANTITIES, mixing_table, pooled
+from interp.residual.tracing import trace_batch
+from interp.residual.weights import weights
 from tests.tiny import FAMILIES
 
 TEXTS = [
@@ -26,97 +28,128 @@ def subject(request, tiny):
     return tiny[request.param]
 
 
-def views(subject, batch):
-    with subject.capture([f"blocks.*.{s}" for s in BlockView.SITES]) as trace:
-        subject(batch)
-    return [BlockView.of(subject.anatomy, block, trace, i) for i, block in enumerate(subject.blocks)]
+def defined(subject):
+    return [name for name, method in METHODS.items() if method.lacking(subject) is None]
 
 
-def test_parts_add_up_to_the_sublayers_output(subject):
-    for view in views(subject, subject.encode(TEXTS[:1])):
-        whole = view.resid_pre + view.attention_out
-        if subject.anatomy.post_norm:
-            whole = part(view.block, subject.anatomy.attention_norm)(whole)
-        assert torch.allclose(sublayer_parts(view).sum(dim=2) + sublayer_bias(view), whole, atol=1e-5)
+def test_the_seven_methods_of_the_protocol_are_there():
+    assert list(METHODS) == ["weights", "norm", "globenc", "alti", "value-zeroing", "gradient", "propagated"]
+    assert all(m.definition and m.source for m in METHODS.values())
+    assert [n for n, m in METHODS.items() if m.caveat] == ["weights", "value-zeroing"]
 
 
-def test_norm_is_kobayashis_definition(tiny):
-    """Eqs. 5-8 written out for one position and one source at a time, in BERT's own terms."""
-    subject = tiny["bert"]
-    batch = subject.encode(TEXTS[:1])
-    view = views(subject, batch)[1]
-    block = view.block
-    x, alpha = view.resid_pre[0], view.weights[0]
-    attention, after = block.attention.self, block.attention.output.LayerNorm
-    out = block.attention.output.dense
-    heads, size = alpha.shape[0], 8
-    total = x + view.attention_out[0]
-    T = len(x)
-    norms, ratios = torch.zeros(T, T), torch.zeros(T)
-    for i in range(T):
-        std = (total[i] - total[i].mean()).square().mean().add(after.eps).sqrt()
-        own, context = None, torch.zeros(32)
-        for j in range(T):
-            vector = torch.zeros(32)
-            for h in range(heads):
-                rows = slice(h * size, (h + 1) * size)
-                value = attention.value.weight[rows] @ x[j] + attention.value.bias[rows]
-                vector = vector + alpha[h, i, j] * (out.weight[:, rows] @ value)
-            if i == j:
-                vector = vector + x[i]
-            vector = (vector - vector.mean()) / std * after.weight
-            norms[i, j] = vector.norm()
-            if i == j:
-                own = vector
-            else:
-                context = context + vector
-        ratios[i] = context.norm() / (context.norm() + own.norm())
-    measured = METHODS["norm"].measure(view)
-    assert torch.allclose(measured.amount[0], norms, atol=1e-5)
-    assert torch.allclose(measured.ratio[0], ratios, atol=1e-5)
+def test_a_method_that_an_architecture_lacks_says_so(tiny):
+    for family, subject in tiny.items():
+        if family == "bert":
+            assert defined(subject) == list(METHODS)
+            continue
+        with pytest.raises(InputError, match=r"'globenc' has no definition for .*no norm after an addition.*use norm"):
+            residual.trace_text(subject, TEXTS[0], "globenc")
+        with pytest.raises(InputError, match="no definition"):
+            mixing_table(subject, TEXTS, ["norm", "globenc"])
 
 
 @pytest.mark.parametrize("method", list(METHODS))
 def test_rows_sum_to_one_and_the_future_gives_nothing(subject, method):
-    trace = trace_batch(subject, subject.encode(TEXTS[:1]), [method])[method]
-    for matrices in (trace.share, trace.rollout):
-        assert torch.allclose(matrices.sum(dim=-1), torch.ones(()), atol=1e-5)
-        assert (matrices >= 0).all()
+    if method not in defined(subject):
+        return
+    trace = trace_batch(subject, subject.encode(TEXTS[:1]), [method], probes=2)[method]
+    for layers in (trace.blocks, trace.cumulated, *trace.further.values()):
+        assert torch.allclose(layers.share.sum(dim=-1), torch.ones(()), atol=1e-5)
+        assert (layers.share >= 0).all()
         if subject.causal:
-            assert torch.triu(matrices, diagonal=1).abs().max() == 0
+            assert torch.triu(layers.share, diagonal=1).abs().max() == 0
+        if layers.ratio is not None:
+            assert ((layers.ratio >= 0) & (layers.ratio <= 1)).all()
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+def test_cumulated_after_one_block_is_that_block(subject, method):
+    if method not in defined(subject):
+        return
+    trace = trace_batch(subject, subject.encode(TEXTS[:1]), [method], probes=2)[method]
+    for layers in (trace.cumulated, *trace.further.values()):
+        assert torch.allclose(layers.share[0], trace.blocks.share[0], atol=1e-6)
+    if trace.cumulated.ratio is not None:
+        assert torch.allclose(trace.cumulated.ratio[0], trace.blocks.ratio[0], atol=1e-6)
 
 
 def test_own_share_of_weights_is_at_least_one_half(subject):
-    share = trace_batch(subject, subject.encode(TEXTS[:1]), ["weights"])["weights"].share
-    assert (torch.diagonal(share, dim1=2, dim2=3) >= 0.5).all()
-    assert not METHODS["weights"].own_share_is_free
+    share = trace_batch(subject, subject.encode(TEXTS[:1]), ["weights"])["weights"].blocks.own
+    assert (share >= 0.5).all()
 
 
-def test_rollout_of_one_block_is_that_block_and_of_more_their_product():
+def test_rollout_is_the_product_of_the_blocks():
     rng = torch.Generator().manual_seed(0)
-    share = torch.rand(3, 2, 5, 5, generator=rng).softmax(dim=-1)
-    rolled = rollout(share)
-    assert torch.equal(rolled[0], share[0])
-    assert torch.allclose(rolled[2, 1], share[2, 1] @ share[1, 1] @ share[0, 1])
+    blocks = [Contribution(torch.rand(2, 5, 5, generator=rng)) for _ in range(3)]
+    rolled = rollout(None, blocks)
+    assert torch.allclose(rolled[0].share, blocks[0].share)
+    assert torch.allclose(rolled[2].share[1], blocks[2].share[1] @ blocks[1].share[1] @ blocks[0].share[1])
+    raw = blocks[2].amount[1] @ blocks[1].amount[1] @ blocks[0].amount[1]
+    late = rollout_unnormalised(None, blocks)[2].share[1]
+    assert torch.allclose(late, raw / raw.sum(dim=1, keepdim=True))
+    assert not torch.allclose(late, rolled[2].share[1], atol=1e-3)
 
 
-def test_padding_and_batch_composition_change_nothing(subject):
-    table = mixing_table(subject, TEXTS, ["weights", "norm"], batch_size=3)
+def test_a_row_without_contributions_is_the_positions_own():
+    amount = torch.tensor([[[0.0, 0.0], [1.0, 3.0]]])
+    assert torch.equal(Contribution(amount).share, torch.tensor([[[1.0, 0.0], [0.25, 0.75]]]))
+
+
+def test_batch_composition_changes_nothing(subject):
+    methods = defined(subject)
+    table = mixing_table(subject, TEXTS, methods, batch_size=3, probes=2)
+    keys = ["method", "quantity", "layer"]
     for i, text in enumerate(TEXTS):
-        alone = mixing_table(subject, [text], ["weights", "norm"])
-        mine = table[table["text"] == i].drop(columns="text").reset_index(drop=True)
-        keys = ["method", "quantity", "layer"]
-        both = (
-            mine.sort_values(keys).reset_index(drop=True),
-            alone.drop(columns="text").sort_values(keys).reset_index(drop=True),
-        )
-        pd.testing.assert_frame_equal(*both, atol=1e-5)
+        alone = mixing_table(subject, [text], methods, probes=2).drop(columns="text")
+        mine = table[table["text"] == i].drop(columns="text")
+        both = (x.sort_values(keys).reset_index(drop=True) for x in (mine, alone))
+        pd.testing.assert_frame_equal(*both, rtol=0, atol=1e-6)
+
+
+def test_how_many_vectors_are_held_at_once_changes_nothing(subject, monkeypatch):
+    batch = subject.encode(TEXTS[1:2])
+    methods = defined(subject)
+    whole = trace_batch(subject, batch, methods, probes=3)
+    monkeypatch.setattr(ForwardPass, "rows", 7)
+    few = trace_batch(subject, batch, methods, probes=3)
+    for name in methods:
+        assert torch.allclose(whole[name].blocks.share, few[name].blocks.share, atol=1e-6)
+        assert torch.allclose(whole[name].cumulated.share, few[name].cumulated.share, atol=1e-6)
+
+
+def test_padded_batches_are_refused(tiny):
+    with pytest.raises(ValueError, match="without padding"):
+        trace_batch(tiny["bert"], tiny["bert"].encode(TEXTS), ["norm"])
+
+
+def test_hooks_are_removed_even_after_an_error(tiny):
+    subject = tiny["gpt2"]
+    before = sum(len(m._forward_pre_hooks) for m in subject.model.modules())
+    with pytest.raises(ValueError, match="padding"):
+        ForwardPass.of(subject, subject.encode(TEXTS))
+    ForwardPass.of(subject, subject.encode(TEXTS[:1]))
+    assert sum(len(m._forward_pre_hooks) for m in subject.model.modules()) == before
+
+
+def test_every_quantity_is_explained(tiny):
+    table = mixing_table(tiny["bert"], TEXTS, list(METHODS), probes=2)
+    assert set(table["quantity"]) == set(QUANTITIES)
+
+
+def test_half_precision_stays_close(tiny_folders):
+    from interp import subjects
+
+    exact, half = (subjects.load(str(tiny_folders["llama"]), dtype=d) for d in ("float32", "bfloat16"))
+    for name in defined(exact):
+        a, b = (trace_batch(s, s.encode(TEXTS[:1]), [name], probes=None)[name] for s in (exact, half))
+        assert torch.allclose(a.cumulated.share, b.cumulated.share, atol=0.05), name
 
 
 def test_special_tokens_enter_no_statistic_but_stay_as_sources(tiny):
     subject = tiny["bert"]
     batch = subject.encode(TEXTS[:1])
-    share = trace_batch(subject, batch, ["norm"])["norm"].share[0, 0]
+    share = trace_batch(subject, batch, ["norm"])["norm"].blocks.share[0, 0]
     table = mixing_table(subject, TEXTS[:1], ["norm"])
     row = table.query("quantity == 'own share' and layer == 1").iloc[0]
     inner = share.diagonal()[1:-1]
@@ -125,31 +158,17 @@ def test_special_tokens_enter_no_statistic_but_stay_as_sources(tiny):
     assert share[1:-1, [0, -1]].sum() > 0
 
 
-def test_uniform_attention_is_what_an_even_model_would_give(tiny, monkeypatch):
+def test_uniform_attention_is_what_an_even_model_would_give(subject, monkeypatch):
     """Feed the method even attention: its own share, rolled out, is the reference line."""
-    from interp.residual import tracing
+    length = subject.encode(TEXTS[:1]).ids.shape[1]
+    even = torch.ones(length, length).tril() if subject.causal else torch.ones(length, length)
+    even = even / even.sum(dim=1, keepdim=True)
 
-    subject = tiny["bert"]
+    def blocks(forward):
+        return [weights(dataclasses.replace(v, weights=even.expand_as(v.weights))) for v in forward.views]
 
-    def even(view):
-        n = view.weights.shape[-1]
-        return residual.contributions.weights(
-            BlockView(
-                view.anatomy,
-                view.block,
-                view.resid_pre,
-                torch.full_like(view.weights, 1 / n),
-                view.values,
-                view.attention_out,
-            )
-        )
-
-    monkeypatch.setitem(
-        tracing.METHODS._members,
-        "weights",
-        METHODS["weights"].__class__("weights", even, "", "", own_share_is_free=False),
-    )
-    table = mixing_table(subject, TEXTS, ["weights"])
+    monkeypatch.setitem(METHODS._members, "weights", dataclasses.replace(METHODS["weights"], blocks=blocks))
+    table = mixing_table(subject, TEXTS[:1], ["weights"])
     lines = table.pivot_table(index=["text", "layer"], columns="quantity", values="value")
     assert np.allclose(lines["own share, cumulated"], lines["uniform attention"], atol=1e-6)
 

@@ -1,6 +1,7 @@
 """The paper's claims as precise readings, each judged by a rule that was fixed before the run."""
 
-from interp.claims.judging import attention_evidence, judge, verdict_table
+from interp.claims.evidence import attention_evidence
+from interp.claims.judging import judge, verdict_table
 from interp.claims.readings import CLAIMS, Claim, Reading, readings
 from interp.claims.rules import OUTCOMES, RULES, Verdict
 

@@ -34,7 +34,7 @@ class Reading(BaseModel):
     id: str
     claim: str
     statement: str
-    study: Literal["attention-maps", "property-inference", "relation-probe", "residual-mixing"]
+    study: Literal["attention-maps", "property-inference", "relation-probe", "residual-mixing", "token-identity"]
     """Which kind of evidence it is judged on."""
     statistic: dict[str, str]
     """What is read off the evidence; keys depend on the study."""

@@ -33,9 +33,9 @@ def figure(found: Reading, path: Path, layer: int | None, head: int | None) -> N
             maps[title], tokens[title] = mean_map(every[number - 1], head).numpy(), spelled
     drawn = attention_maps(maps, tokens)
     alt = f"Attention maps of {' '.join(found.tokens)}: {', '.join(maps)}"
-    content = svg.inline(drawn, "attend", alt)
+    content = svg.standalone(drawn, alt)
     plt.close(drawn)
-    _write(path, '<?xml version="1.0" encoding="UTF-8"?>\n' + svg.on_its_own(content))
+    _write(path, content)
 
 
 def view(found: Reading, path: Path, layer: int | None) -> None:

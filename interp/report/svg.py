@@ -50,8 +50,8 @@ def inline(figure: Figure, key: str, alt: str) -> str:
     return re.sub(r"<svg[^>]*>", lambda _: opening, drawn, count=1, flags=re.DOTALL)
 
 
-def on_its_own(drawn: str) -> str:
-    """A drawing of `inline` as a file of its own: page colours become fixed ones, on a white ground."""
-    for colour, page in PAGE_COLOURS.items():
-        drawn = drawn.replace(page, colour)
-    return re.sub(r"(<svg[^>]*>)", r'\1<rect width="100%" height="100%" fill="#ffffff"/>', drawn, count=1)
+def standalone(figure: Figure, title: str) -> str:
+    """The figure as an SVG file of its own, in its own colours on a light ground, with a title for screen readers."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Title": title}, facecolor=SURFACE)
+    return buffer.getvalue()

@@ -11,70 +11,93 @@ from tqdm import tqdm
 
 from interp.errors import InputError
 from interp.resampling import interval
-from interp.residual.contributions import METHODS
+from interp.residual.contributions import METHODS, Method
+from interp.residual.forward import PROBES
 from interp.residual.tracing import BatchTrace, trace_batch
 from interp.seeding import generator
 from interp.subjects.subject import Subject
 
 QUANTITIES = {
     "own share": "share of a position that its own token contributes in this block",
-    "own share, cumulated": "share of a position that the input token there contributes, rolled out to this layer",
+    "own share, cumulated": "share of a position that the input token there contributes, through all blocks so far",
+    "own share, cumulated (unnormalised)": "the same, the blocks' matrices multiplied first and normalised at the end",
     "mixing ratio": "||context|| / (||context|| + ||own||) in this block (Kobayashi et al. 2021)",
+    "mixing ratio, cumulated": "the same for the input tokens' vectors, carried through all blocks so far",
     "largest": "how often the own token is the largest contributor in this block",
-    "largest, cumulated": "how often the input token at a position is its largest contributor, rolled out",
+    "largest, cumulated": "how often the input token at a position is its largest contributor",
+    "bias share": "norm of the biases' part, as a share of all parts' norms",
+    "bias share, cumulated": "the same, through all blocks so far",
+    "stated error": "relative standard error of one contribution, mean over the row, where they are estimates",
+    "stated error, cumulated": "the same, cumulated",
     "uniform attention": "the own share, cumulated, that uniform attention would give by this method's construction",
 }
 """What is measured, per position."""
 
 
 def mixing_table(
-    subject: Subject, texts: Sequence[str], methods: Sequence[str], *, batch_size: int = 16
+    subject: Subject,
+    texts: Sequence[str],
+    methods: Sequence[str],
+    *,
+    batch_size: int = 16,
+    probes: int | None = PROBES,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Own share and mixing of every text, layer and method.
 
     Statistics are over the positions that hold no special token; special tokens stay as sources (PROTOCOL 8).
+
+    Parameters
+    ----------
+    probes
+        Random directions per source token for `gradient`; None computes it exactly.
 
     Returns
     -------
     DataFrame
         One row = (method, quantity, layer, text), with `tokens` (length with special tokens), `positions` (how many
         were averaged) and `value` (their mean).
+
+    Raises
+    ------
+    InputError
+        For no texts, an unknown method, or one that has no definition for this subject.
     """
-    chosen = [METHODS[m].name for m in methods]
+    chosen = [METHODS[m] for m in methods]
+    for method in chosen:
+        method.check(subject)
     if not texts:
         raise InputError("no texts to trace")
     rows: list[pd.DataFrame] = []
     with tqdm(total=len(texts), desc=f"{subject.name}, {len(chosen)} methods", unit="text") as bar:
         for batch in subject.batches(texts, batch_size):
-            inner = ~batch.special
-            for name, trace in trace_batch(subject, batch, list(chosen)).items():
-                for quantity, per_position in _quantities(name, trace, causal=subject.causal).items():
-                    rows.append(_rows(name, quantity, per_position, inner, batch.index))
+            traces = trace_batch(subject, batch, [m.name for m in chosen], probes=probes, seed=seed)
+            for name, trace in traces.items():
+                for quantity, per_position in _quantities(METHODS[name], trace, causal=subject.causal).items():
+                    rows.append(_rows(name, quantity, per_position, ~batch.special, batch.index))
             bar.update(len(batch))
     return pd.concat(rows, ignore_index=True)
 
 
-def _quantities(method: str, trace: BatchTrace, *, causal: bool) -> dict[str, torch.Tensor]:
+def _quantities(method: Method, trace: BatchTrace, *, causal: bool) -> dict[str, torch.Tensor]:
     """Per layer, text and position."""
-    found = {
-        "own share": torch.diagonal(trace.share, dim1=2, dim2=3),
-        "own share, cumulated": torch.diagonal(trace.rollout, dim1=2, dim2=3),
-        "largest": _own_largest(trace.share),
-        "largest, cumulated": _own_largest(trace.rollout),
-    }
-    if trace.ratio is not None:
-        found["mixing ratio"] = trace.ratio
-    if not METHODS[method].own_share_is_free:
-        layers, _, _, length = trace.share.shape
-        found["uniform attention"] = _uniform_own_share(layers, length, causal)[:, None].expand(trace.share.shape[:3])
+    found = {}
+    for suffix, layers in (("", trace.blocks), (", cumulated", trace.cumulated)):
+        found[f"own share{suffix}"] = layers.own
+        found[f"largest{suffix}"] = _own_largest(layers.share)
+        if layers.ratio is not None:
+            found[f"mixing ratio{suffix}"] = layers.ratio
+        if layers.bias is not None:
+            found[f"bias share{suffix}"] = layers.bias
+        if layers.error is not None:
+            found[f"stated error{suffix}"] = layers.error.mean(dim=-1)
+    for form, layers in trace.further.items():
+        found[f"own share, cumulated ({form})"] = layers.own
+    if method.reference is not None:
+        depth, _, length = trace.blocks.own.shape
+        line = method.reference(depth, length, causal).to(trace.blocks.own)
+        found["uniform attention"] = line[:, None].expand(trace.blocks.own.shape)
     return found
-
-
-def _uniform_own_share(layers: int, length: int, causal: bool) -> torch.Tensor:
-    """(layer, position): own share after each layer if every block attended evenly and kept half of what it had."""
-    even = torch.ones(length, length).tril() if causal else torch.ones(length, length)
-    block = (even / even.sum(dim=1, keepdim=True) + torch.eye(length)) / 2
-    return torch.stack([torch.linalg.matrix_power(block, depth).diagonal() for depth in range(1, layers + 1)])
 
 
 def _own_largest(matrix: torch.Tensor) -> torch.Tensor:
@@ -99,25 +122,33 @@ def _rows(method: str, quantity: str, values: torch.Tensor, inner: torch.Tensor,
     )
 
 
-def pooled(table: pd.DataFrame, *, resamples: int = 1000, level: float = 0.95) -> pd.DataFrame:
+def pooled(
+    table: pd.DataFrame,
+    *,
+    by: Sequence[str] = ("method", "quantity", "layer"),
+    resamples: int = 1000,
+    level: float = 0.95,
+) -> pd.DataFrame:
     """Means over positions, pooled over texts, with bootstrap intervals over texts.
 
     Returns
     -------
     DataFrame
-        One row = (method, quantity, layer): `value`, `low`, `high`, `tokens` (mean text length with special tokens) and
-        `replicates` (one array a row).
+        One row = one group of `by`: `value`, `low`, `high`, `tokens` (mean text length with special tokens), `texts`
+        (how many) and `replicates` (one array a row).
     """
     texts = np.sort(table["text"].unique())
     rng = generator(0, "texts")
     counts = rng.multinomial(len(texts), np.full(len(texts), 1 / len(texts)), size=resamples).astype(float)
     rows = []
-    for (method, quantity, layer), group in table.groupby(["method", "quantity", "layer"], sort=False):
+    for key, group in table.groupby(list(by), sort=False):
         mine = counts[:, np.searchsorted(texts, group["text"])]
         weight = group["positions"].to_numpy(dtype=float)
         total = weight * group["value"].to_numpy()
-        replicates = (mine @ total) / (mine @ weight)
+        drawn = mine @ weight
+        replicates = np.divide(mine @ total, drawn, out=np.full(resamples, np.nan), where=drawn > 0)
         low, high = interval(replicates, level)
         value = total.sum() / weight.sum()
-        rows.append((method, quantity, layer, value, float(low), float(high), group["tokens"].mean(), replicates))
-    return pd.DataFrame(rows, columns=["method", "quantity", "layer", "value", "low", "high", "tokens", "replicates"])
+        row = (value, float(low), float(high), group["tokens"].mean(), group["text"].nunique(), replicates)
+        rows.append((*key, *row))
+    return pd.DataFrame(rows, columns=[*by, "value", "low", "high", "tokens", "texts", "replicates"])

@@ -6,6 +6,7 @@ Everything else in the package works on these names, so supporting another famil
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import nn
 
@@ -29,12 +30,25 @@ class Anatomy:
     feedforward: str
     """The module whose output the feed-forward part adds to the residual stream."""
     feedforward_norm: str
+    values: str
+    """The module that makes the values; `fused_values` says where they lie in its output."""
+    up: str
+    """First matrix of the feed-forward part (of a gated one: the one that is multiplied by the gate)."""
+    activation: str
+    down: str
+    """Second matrix of the feed-forward part."""
     post_norm: bool
     """Norms follow the additions (BERT) rather than precede the sublayers (GPT)."""
     causal: bool
     positions: str | None = None
     """The table of position embeddings, where there is one."""
     final_norm: str | None = None
+    gate: str | None = None
+    """The matrix whose activation multiplies `up`, in gated feed-forward parts."""
+    fused_values: Literal["", "thirds", "heads"] = ""
+    """Where one module makes queries, keys and values: in thirds of its output, or in thirds of each head's."""
+    parallel: str | None = None
+    """Attribute of a block that says whether attention and feed-forward part read the same input."""
 
 
 _BERT = Anatomy(
@@ -46,6 +60,10 @@ _BERT = Anatomy(
     attention_norm="attention.output.LayerNorm",
     feedforward="output.dense",
     feedforward_norm="output.LayerNorm",
+    values="attention.self.value",
+    up="intermediate.dense",
+    activation="intermediate.intermediate_act_fn",
+    down="output.dense",
     post_norm=True,
     causal=False,
     positions="embeddings.position_embeddings",
@@ -59,9 +77,14 @@ _LLAMA = Anatomy(
     attention_norm="input_layernorm",
     feedforward="mlp",
     feedforward_norm="post_attention_layernorm",
+    values="self_attn.v_proj",
+    up="mlp.up_proj",
+    activation="mlp.act_fn",
+    down="mlp.down_proj",
     post_norm=False,
     causal=True,
     final_norm="norm",
+    gate="mlp.gate_proj",
 )
 
 FAMILIES: dict[str, Anatomy] = {
@@ -76,10 +99,15 @@ FAMILIES: dict[str, Anatomy] = {
         attention_norm="ln_1",
         feedforward="mlp",
         feedforward_norm="ln_2",
+        values="attn.c_attn",
+        up="mlp.c_fc",
+        activation="mlp.act",
+        down="mlp.c_proj",
         post_norm=False,
         causal=True,
         positions="wpe",
         final_norm="ln_f",
+        fused_values="thirds",
     ),
     "gpt_neox": Anatomy(
         embedding="embed_in",
@@ -90,9 +118,15 @@ FAMILIES: dict[str, Anatomy] = {
         attention_norm="input_layernorm",
         feedforward="mlp",
         feedforward_norm="post_attention_layernorm",
+        values="attention.query_key_value",
+        up="mlp.dense_h_to_4h",
+        activation="mlp.act",
+        down="mlp.dense_4h_to_h",
         post_norm=False,
         causal=True,
         final_norm="final_layer_norm",
+        fused_values="heads",
+        parallel="use_parallel_residual",
     ),
     "llama": _LLAMA,
     "mistral": _LLAMA,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from interp.report.style import LINES, MARKERS, MUTED, PALETTE, WIDTH
@@ -35,15 +36,48 @@ def own_share_by_depth(
                 axis.plot(even["layer"], even["value"], color=MUTED, linestyle=":", zorder=1)
         if half:
             axis.axhline(0.5, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
-        axis.set_title(f"{method}: {quantity}")
+        axis.set_title(f"{method}\n{quantity}")
         axis.set_xlabel("after block")
         axis.set_ylim(0, 1)
         layers = sorted({int(x) for t in tables.values() for x in t["layer"]})
-        axis.set_xticks(layers if len(layers) <= 12 else layers[:: len(layers) // 6])
+        axis.set_xticks(layers if len(layers) <= 7 else layers[:: -(-len(layers) // 7)])
     axes[0, 0].set_ylabel("share of the position")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(tables), 3))
     return figure
+
+
+def methods_by_depth(tables: Mapping[str, pd.DataFrame], *, methods: Sequence[str], quantity: str) -> Figure:
+    """A quantity by layer, one panel a subject, one line a method; bands 95 % over texts.
+
+    `weights`, which carries no verdict, is drawn muted.
+    """
+    figure, axes = plt.subplots(1, len(tables), figsize=(WIDTH, 3.4), sharey=True, squeeze=False)
+    looks = dict(zip([m for m in methods if m != "weights"], zip(PALETTE, LINES, MARKERS)))
+    looks["weights"] = (MUTED, "-", "x")
+    for axis, (name, table) in zip(axes[0], tables.items()):
+        for method in methods:
+            colour, line, marker = looks[method]
+            mine = table[(table["method"] == method) & (table["quantity"] == quantity)].sort_values("layer")
+            axis.fill_between(mine["layer"], mine["low"], mine["high"], color=colour, alpha=0.15, linewidth=0)
+            axis.plot(
+                mine["layer"], mine["value"], color=colour, linestyle=line, marker=marker, markersize=4, label=method
+            )
+        _depth_axis(axis, table["layer"], name)
+    axes[0, 0].set_ylabel(quantity)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    return figure
+
+
+def _depth_axis(axis: Axes, layers: pd.Series, title: str) -> None:
+    """From 0 to 1 over blocks, one half marked."""
+    axis.axhline(0.5, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    axis.set_title(title)
+    axis.set_xlabel("after block")
+    axis.set_ylim(0, 1.02)
+    ticks = sorted({int(x) for x in layers})
+    axis.set_xticks(ticks if len(ticks) <= 7 else ticks[:: -(-len(ticks) // 7)])
 
 
 def token_map(own: np.ndarray, tokens: Sequence[str]) -> Figure:

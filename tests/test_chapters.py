@@ -29,7 +29,7 @@ def test_chapters_are_short_cells_that_define_next_to_nothing(name):
     cells = [c for c in chapters.read(name).cells if c.cell_type == "code"]
     for cell in cells:
         tree = ast.parse(cell.source)
-        assert len(tree.body) <= 16, cell.source
+        assert len(tree.body) <= 16 or "parameters" in cell.metadata.get("tags", []), cell.source
         assert not any(isinstance(node, ast.ClassDef) for node in ast.walk(tree))
     assert chapters.parameters(name), "a chapter has parameters"
     assert "report.end(" in cells[-1].source, "a chapter ends with its provenance"

@@ -104,10 +104,10 @@ def _has(*columns: str) -> Callable[[Evidence], bool]:
 
 
 KINDS: dict[str, Kind] = {
-    "property-inference": Kind(lambda evidence: isinstance(evidence, Scores), _of_scores),  # type: ignore[arg-type]
-    "attention-maps": Kind(_has("source"), _of_maps),  # type: ignore[arg-type]
-    "relation-probe": Kind(_has("input", "negatives"), _of_probe),  # type: ignore[arg-type]
-    "token-identity": Kind(_has("view", "measure"), _at_depth),  # type: ignore[arg-type]
-    "residual-mixing": Kind(_has("method", "quantity"), _at_depth),  # type: ignore[arg-type]
+    "property-inference": Kind(lambda evidence: isinstance(evidence, Scores), _of_scores),
+    "attention-maps": Kind(_has("source"), _of_maps),
+    "relation-probe": Kind(_has("input", "negatives"), _of_probe),
+    "token-identity": Kind(_has("view", "measure"), _at_depth),
+    "residual-mixing": Kind(_has("method", "quantity"), _at_depth),
 }
 """By study."""

@@ -19,6 +19,7 @@ from interp.studies.relation_probe import probe_counts, probe_items, probe_score
 from interp.studies.residual_stream import residual_mixing
 from interp.studies.sensitivity import sensitivity, sensitivity_moves, sensitivity_table
 from interp.studies.sparsity_and_geometry import norm_shapes, ratings_floor, synthetic_scores
+from interp.studies.token_identity import token_identity
 
 __all__ = [
     "attention_crossed",
@@ -40,5 +41,6 @@ __all__ = [
     "sensitivity_table",
     "some_concepts",
     "synthetic_scores",
+    "token_identity",
     "with_twins",
 ]

@@ -13,6 +13,10 @@ from scripts import canonical
 from tests.conftest import ROOT
 
 
+ONE_PROCESS = pytest.mark.xdist_group("chapters")
+"""Executed once for all of these tests."""
+
+
 def test_every_chapter_is_in_canonical_form():
     for path in (ROOT / "notebooks").glob("*.md"):
         assert canonical.canonical(path.read_text(encoding="utf-8")) == path.read_text(encoding="utf-8"), path
@@ -50,6 +54,7 @@ def executed(tmp_path_factory):
 
 
 @pytest.mark.slow
+@ONE_PROCESS
 @pytest.mark.parametrize("name", chapters.names())
 def test_executes_on_smoke_with_figures_numbers_and_provenance(executed, name):
     notebook = nbformat.read(executed / "first" / f"{name}.ipynb", as_version=4)
@@ -69,6 +74,7 @@ def test_executes_on_smoke_with_figures_numbers_and_provenance(executed, name):
 
 
 @pytest.mark.slow
+@ONE_PROCESS
 def test_a_replay_differs_in_nothing_but_the_clock(executed, monkeypatch):
     name = "residual-mixing"
     monkeypatch.setenv("INTERP_RESULTS", str(executed / "results"))

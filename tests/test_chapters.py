@@ -12,7 +12,6 @@ from interp.report import chapters
 from scripts import canonical
 from tests.conftest import ROOT
 
-
 ONE_PROCESS = pytest.mark.xdist_group("chapters")
 """Executed once for all of these tests."""
 

@@ -41,11 +41,16 @@ def ladder(
         Scores beyond them are drawn as arrowheads at the edge: where floor and ceiling nearly meet, a calibrated score
         can be anything.
     """
-    figure, axes = plt.subplots(
-        1, len(summaries), figsize=(WIDTH, 0.36 * len(controls) + 1.6), sharey=True, squeeze=False
+    across = min(len(summaries), 2)  # more than two beside each other leave no room for the names of the controls
+    down = -(-len(summaries) // across)
+    figure, grid = plt.subplots(
+        down, across, figsize=(WIDTH, down * (0.3 * len(controls) + 0.9) + 0.6), sharey=True, squeeze=False
     )
+    axes = grid.ravel()
+    for unused in axes[len(summaries) :]:
+        unused.set_visible(False)
     offsets = np.linspace(-0.22, 0.22, len(scorings)) if len(scorings) > 1 else [0.0]
-    for axis, (name, summary) in zip(axes[0], summaries.items()):
+    for axis, (name, summary) in zip(axes, summaries.items()):
         mine = summary[(summary["metric"] == metric) & (summary["selection"] == selection)]
         for edge in (0, 1):
             axis.axvline(edge, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
@@ -61,14 +66,15 @@ def ladder(
                 (rows["estimate"] < limits[0], limits[0], "<"),
                 (rows["estimate"] > limits[1], limits[1], ">"),
             ):
-                axis.plot(np.full(beyond.sum(), side), y[beyond.to_numpy()], arrow, clip_on=False, **style)
+                if beyond.any():
+                    axis.plot(np.full(beyond.sum(), side), y[beyond.to_numpy()], arrow, clip_on=False, **style)
         axis.set_xlim(*limits)
         axis.set_title(name)
         axis.set_xlabel(f"{metric}, by scoring")
         axis.grid(axis="y", color=GRID, linewidth=0.6)
         axis.tick_params(axis="y", length=0)
         axis.spines["left"].set_visible(False)
-    first = axes[0, 0]
+    first = axes[0]
     first.set_yticks(range(len(controls)), controls)
     first.invert_yaxis()
     handles, labels = first.get_legend_handles_labels()

@@ -48,7 +48,7 @@ chapter: $(STAMP)  ## execute one chapter: make chapter CHAPTER=residual-mixing 
 	@$(BIN)/interp chapter $(CHAPTER) --profile $(PROFILE) $(addprefix --set ,$(GIVEN))
 
 test: $(STAMP)  ## run the test suite
-	@$(BIN)/python -m pytest -n $(CORES) --dist loadgroup $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadgroup $(ARGS)
 
 bench: $(STAMP)  ## run the benchmarks that are not done yet: benchmarks/results.md (ARGS="--fresh", ARGS="--threads 2")
 	@$(BIN)/python -m benchmarks.run $(ARGS)

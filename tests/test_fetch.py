@@ -13,9 +13,6 @@ import pytest
 from interp import datasets
 from interp.errors import InputError
 
-# requests leaves a closed connection to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
-
 CONTENT = b"concept\tfeature\nrobin\tsings\n"
 SHA = hashlib.sha256(CONTENT).hexdigest()
 

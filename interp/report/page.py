@@ -41,6 +41,11 @@ def glue(**values: Any) -> None:
         put(name, value, display=False)
 
 
+def ratio(part: float, whole: float) -> float:
+    """One number as a share of another, for the prose; nan of nothing, where numpy would warn on the page."""
+    return float(part) / float(whole) if whole else float("nan")
+
+
 def show_figure(figure: Figure, key: str, *, alt: str, caption: str) -> None:
     """Show a figure inside the page.
 

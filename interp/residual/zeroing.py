@@ -25,7 +25,9 @@ def value_zeroing(view: BlockView, rows: int) -> Contribution:
     for keys in view.key_slices(rows):
         without = view.finish(stream[:, None] - view.attended(through, keys))
         turned = normalize(without, dim=-1) - whole[:, None]
-        amount.append(turned.square().sum(dim=-1).mT / 2)
+        # A token without weight (a later one, padding) adds nothing; what is left is the rounding of another product.
+        unseen = (view.weights[..., keys] == 0).all(dim=1)
+        amount.append((turned.square().sum(dim=-1).mT / 2).masked_fill(unseen, 0.0))
     return Contribution(torch.cat(amount, dim=2))
 
 

@@ -1,4 +1,4 @@
-"""Build the book strictly: any warning of Sphinx is an error."""
+"""Build the book strictly, with the ledger of what its chapters found: any warning of Sphinx is an error."""
 
 from __future__ import annotations
 
@@ -8,11 +8,23 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+CHAPTERS = ROOT / "book" / "chapters"
+
+
+def write_ledger() -> None:
+    """The outcomes of all chapters, where the start page includes them."""
+    from interp.claims.ledger import ledger
+    from interp.report.ledger_page import ledger_html
+
+    (CHAPTERS / "ledger.txt").write_text(f"```{{raw}} html\n{ledger_html(ledger(CHAPTERS))}\n```\n", encoding="utf-8")
 
 
 def main() -> int:
     started = time.perf_counter()
     print("book: building the pages", flush=True)
+    write_ledger()
     call = [
         sys.executable,
         "-c",

@@ -23,6 +23,7 @@ def main() -> int:
     planned: dict[str, Callable[[], None]] = {reference_norms.NAME: reference_norms.make}
     for p in reference_scores.PLAN:
         planned[p.entry] = partial(reference_scores.make, p)
+    planned[reference_scores.COMPARISONS] = reference_scores.make_comparisons
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", metavar="ENTRY", help=f"some of: {', '.join(planned)}")
     options = parser.parse_args()

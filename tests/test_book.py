@@ -3,10 +3,13 @@
 import functools
 import http.server
 import threading
+from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from interp.claims import CLAIMS
 from tests.conftest import CHROMIUM, ROOT
 
 pytestmark = pytest.mark.book
@@ -101,3 +104,49 @@ def test_pages_hold_no_paths_of_the_machine_that_built_them():
     for name in PAGES:
         text = Path(HTML / name).read_text(encoding="utf-8")
         assert str(ROOT) not in text, name
+
+
+class Anchors(HTMLParser):
+    """What a page can be linked to by, and what it links to."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: set[str] = set()
+        self.links: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.ids |= {found[k] for k in ("id", "name") if found.get(k)}
+        if tag == "a" and found.get("href"):
+            self.links.append(found["href"])
+
+
+def test_every_link_inside_the_site_leads_somewhere():
+    pages = {HTML / name: Anchors((HTML / name).read_text(encoding="utf-8")) for name in PAGES}
+    broken = []
+    for path, page in pages.items():
+        for link in page.links:
+            address = urlsplit(link)
+            if address.scheme or address.netloc:
+                continue
+            target = (path.parent / unquote(address.path)).resolve() if address.path else path
+            if not target.is_file():
+                broken.append(f"{path.name}: {link}: no such file")
+            elif address.fragment and target in pages and unquote(address.fragment) not in pages[target].ids:
+                broken.append(f"{path.name}: {link}: no such place on the page")
+    assert broken == []
+
+
+def test_the_ledger_opens_by_keyboard_and_links_to_what_decides(site, browser):
+    page = browser.new_page()
+    page.goto(f"{site}/book/start.html")
+    assert page.locator("details.interp-claim").count() == len(CLAIMS)
+    summary = page.locator("#claim-P2 summary")
+    summary.focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#claim-P2").get_attribute("open") is not None
+    first = page.locator("#claim-P2 tbody a").first
+    first.click()
+    assert page.url.endswith("controls.html#fig-ladder-all")
+    page.close()

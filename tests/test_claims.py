@@ -1,13 +1,19 @@
 """Every outcome can be reached, and under a null the rules err no more often than they may."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from interp.claims import CLAIMS, RULES, attention_evidence, judge, readings, verdict_table
-from interp.claims.rules import OUTCOMES, Sample
+from interp.claims import CLAIMS, RULES, SideBySide, attention_evidence, judge, ledger, readings, verdict_table
+from interp.claims.evidence import kendall
+from interp.claims.judging import corrected
+from interp.claims.rules import OUTCOMES, Sample, Verdict
 from interp.errors import InputError
 from interp.inference import crossvalidate
+from interp.report.ledger_page import ledger_html
 from tests.planted import planted
 
 
@@ -155,7 +161,7 @@ def test_attention_maps_are_judged_as_planted():
     swaps = pd.DataFrame([pooled_row(-0.3, map="inner"), pooled_row(0.3, map="full")])
     crossed = pd.DataFrame([pooled_row(0.2, map="inner", effect="position - token")])
     evidence = attention_evidence(structure=structure, swaps=swaps, crossed=crossed)
-    told = {k: v.outcome for claim in ("A3", "A4") for k, v in judge(claim, evidence).items()}
+    told = {k: v.outcome for k, v in judge(["A3", "A4"], evidence).items()}
     assert told == {
         "A3-spatial": "holds",
         "A3-concentration": "partly",
@@ -197,3 +203,136 @@ def test_tables_by_layer_are_judged_by_their_study():
     assert found["A1-propagated-share"].outcome == "fails"
     assert found["A1-gradient"].outcome == "not run"
     assert judge("A2", pd.DataFrame(mixing)) == {}
+
+
+@pytest.fixture(scope="module")
+def three_sets():
+    """Norms that differ in density, all with the same share of real signal, and one without any."""
+    controls = ["original", "upper-bound", "mean-vector", "shuffle-rows", "noise"]
+    made = {"sparse": (0.05, 0.9), "middle": (0.15, 0.9), "dense": (0.35, 0.9)}
+    return {
+        name: crossvalidate(
+            *planted(n=100, density=density, signal=signal, seed=i),
+            controls=controls,
+            folds=4,
+            metrics=["f1@10", "auc-feature"],
+        )
+        for i, (name, (density, signal)) in enumerate(made.items())
+    }
+
+
+def test_norm_sets_that_differ_in_density_rank_by_it(three_sets):
+    found = judge("P6", SideBySide("norm sets", three_sets))
+    assert found["P6-floor"].statistic == 1
+    assert found["P6-floor"].outcome == "holds"
+    two = dict(list(three_sets.items())[:2])
+    assert {v.outcome for v in judge("P6", SideBySide("norm sets", two)).values()} == {"not run"}
+    assert "three norm sets" in judge("P6", SideBySide("norm sets", two))["P6-upper"].note
+    assert judge("P6", three_sets["dense"]) == {}
+
+
+def test_mappings_are_told_apart(three_sets):
+    """The one that was given norms with signal beats the one that was given none; on permuted rows they are equal."""
+    X, none = planted(n=100, density=0.15, signal=0.0, seed=1)
+    controls = ["original", "upper-bound", "mean-vector", "shuffle-rows", "noise"]
+    blind = crossvalidate(X, none, controls=controls, folds=4, metrics=["f1@10", "auc-feature"])
+    found = judge("P8", SideBySide("mappings", {"plsr": three_sets["middle"], "ffnn": blind}))
+    assert found["P8-better"].outcome == "holds"
+    assert found["P8-better-raw"].outcome == "holds"
+    assert found["P8-rows"].outcome == "holds"
+    other = judge("P8", SideBySide("mappings", {"plsr": blind, "ffnn": three_sets["middle"]}))
+    assert other["P8-better"].outcome == "fails"
+    assert {v.outcome for v in judge("P8", SideBySide("mappings", {"plsr": blind})).values()} == {"not run"}
+
+
+def test_kendalls_tau_is_scipys():
+    x, y = np.random.default_rng(0).standard_normal((2, 6, 20))
+    expected = [stats.kendalltau(a, b).statistic for a, b in zip(x.T, y.T)]
+    np.testing.assert_allclose(kendall(x, y), expected)
+    x[2, 3] = np.nan
+    assert np.isnan(kendall(x, y)[3])
+
+
+def test_p_values_count_the_replicates_beyond_the_threshold():
+    replicates = np.concatenate([np.full(3, 0.2), np.full(996, -0.2)])
+    found = RULES["below-zero"](Sample(-0.2, replicates))
+    assert found.outcome == "holds"
+    assert found.p == pytest.approx(2 * 4 / 1000)
+    equivalent = Sample(0.5, 0.5 + np.concatenate([np.full(20, 0.2), np.zeros(979)]), 0.5, np.full(999, 0.5))
+    found = RULES["nearly-the-same"](equivalent)
+    assert found.outcome == "holds"
+    assert found.p == pytest.approx(21 / 1000)
+    assert RULES["below-zero"](sample(0.0)).p == 1
+
+
+def test_a_family_is_corrected():
+    def verdict(p, outcome="holds"):
+        return Verdict(outcome, 0.3, 0.1, 0.5, 0.95, "", p)
+
+    family = {"a": verdict(0.004), "b": verdict(0.03), "c": verdict(1.0, "undecided"), "d": verdict(np.nan, "not run")}
+    after = corrected(family)
+    assert [v.outcome for v in after.values()] == ["holds", "undecided", "undecided", "not run"]
+    assert [v.p_holm for v in after.values()][:3] == pytest.approx([0.012, 0.06, 1.0])
+    assert "holds on its own, not after Holm" in after["b"].note
+    alone = corrected({"b": verdict(0.03)})
+    assert alone["b"].outcome == "holds"
+
+
+def test_of_many_readings_without_substance_few_families_have_one_that_holds():
+    """Seven readings on their border: without the correction a third of the families would err."""
+    rng = np.random.default_rng(5)
+    erring = 0
+    for _ in range(200):
+        family = {}
+        for name in "abcdefg":
+            data = rng.standard_normal(80) * 0.4
+            resampled = data[rng.integers(0, 80, (600, 80))].mean(axis=1)
+            family[name] = RULES["above-zero"](Sample(float(data.mean()), resampled))
+        erring += any(v.outcome != "undecided" for v in corrected(family).values())
+    # A bootstrap of 80 values is a little too sure of itself; three standard errors above 7 %.
+    assert erring / 200 <= 0.07 + 3 * np.sqrt(0.07 * 0.93 / 200)
+
+
+@pytest.fixture
+def build(tmp_path):
+    """A folder with one executed chapter that filed two verdicts, and one that files a reading it does not judge."""
+    verdict = judge("A2", pd.DataFrame([_identity_row(0.2)]))
+    filed = ledger.records({"minilm": verdict, "minilm:random": verdict}, data="plain")
+    for chapter in ("token-identity", "residual-mixing"):
+        output = {"output_type": "display_data", "data": {"text/html": "", ledger.MIME: filed}, "metadata": {}}
+        cell = {"cell_type": "code", "source": "", "outputs": [output], "metadata": {}, "execution_count": 1}
+        (tmp_path / f"{chapter}.ipynb").write_text(json.dumps({"cells": [cell], "metadata": {}}))
+    return tmp_path
+
+
+def _identity_row(value):
+    rng = np.random.default_rng(0)
+    where = {"target": "table", "view": "raw", "measure": "retrieval, vocabulary", "types": "all", "layer": 1}
+    return {**where, "value": value, "replicates": value + 0.01 * rng.standard_normal(500)}
+
+
+def test_the_ledger_collects_what_chapters_filed_and_the_reference(build):
+    whole = ledger.ledger(build)
+    assert list(dict.fromkeys(whole["reading"])) == [r.id for r in readings()], "every reading, in order"
+    mine = whole[whole["source"] == "build"]
+    assert set(mine["subject"]) == {"minilm", "minilm:random"}
+    assert len(mine) == 2 * len(readings("A2")), "what another chapter filed of it is not counted twice"
+    assert mine.set_index(["reading", "subject"]).loc[("A2-raw", "minilm"), "outcome"] == "holds"
+    known = whole[whole["source"] == "reference"]
+    assert {"mcrae", "binder", "buchanan"} <= set(known["data"])
+    assert (whole.loc[whole["reading"] == "A1-norm-ratio", "outcome"] == "not run").all()
+    told = whole.loc[whole["outcome"] == "not run", "note"]
+    assert (told.str.len() > 5).all(), "says why"
+
+
+def test_the_ledger_as_a_page_is_whole_and_escaped(build):
+    whole = ledger.ledger(build)
+    whole.loc[whole["source"] == "build", "data"] = "<script>x</script>"
+    page = ledger_html(whole)
+    assert "<script>" not in page
+    assert page.count('<details class="interp-claim"') == len(CLAIMS)
+    for reading in readings():
+        assert f'href="chapters/{reading.chapter}.html#{reading.figure}"' in page
+    assert "✓" in page
+    for tag in ("table", "details", "td", "th", "span", "small"):
+        assert page.count(f"<{tag}>") + page.count(f"<{tag} ") == page.count(f"</{tag}>"), tag

@@ -1,6 +1,6 @@
 """The paper's claims as precise readings, each judged by a rule that was fixed before the run."""
 
-from interp.claims.evidence import attention_evidence
+from interp.claims.evidence import Evidence, SideBySide, attention_evidence
 from interp.claims.judging import judge, verdict_table
 from interp.claims.readings import CLAIMS, Claim, Reading, readings
 from interp.claims.rules import OUTCOMES, RULES, Verdict
@@ -10,7 +10,9 @@ __all__ = [
     "OUTCOMES",
     "RULES",
     "Claim",
+    "Evidence",
     "Reading",
+    "SideBySide",
     "Verdict",
     "attention_evidence",
     "judge",

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from interp.claims.rules import Sample
 from interp.inference.scores import Scores
 
-Evidence: TypeAlias = Scores | pd.DataFrame
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Scores of the same controls on several norm sets, or from several mappings."""
+
+    by: Literal["norm sets", "mappings"]
+    scores: Mapping[str, Scores]
+
+
+Evidence: TypeAlias = Scores | SideBySide | pd.DataFrame
 """Scores of controls, or a pooled table with `value` and `replicates` in each row."""
 
 NOTHING = Sample(float("nan"), np.array([np.nan]), float("nan"), np.array([np.nan]))
@@ -24,7 +34,7 @@ class Kind:
     """One study's evidence."""
 
     recognises: Callable[[Evidence], bool]
-    sample: Callable[[Evidence, Mapping[str, str], str | None], Sample]
+    sample: Callable[[Any, Mapping[str, str], str | None], Sample]
     """The statistic that a reading names, with its replicates; the last argument is a rule for the latent size."""
 
 
@@ -53,6 +63,47 @@ def _of_scores(scores: Scores, wanted: Mapping[str, str], selection: str | None)
     if "against" not in wanted:
         return Sample(*scored(wanted["control"]))
     return Sample(*scored(wanted["control"]), *scored(wanted["against"]))
+
+
+def _of_norm_sets(sets: SideBySide, wanted: Mapping[str, str], selection: str | None) -> Sample:
+    """Whether the norm sets rank by one score as they do by another: Kendall's tau, on the same resamples.
+
+    ``order``, ``like`` and ``rather-than`` are a control and its scoring. With ``rather-than``, the statistic is how
+    much better the order agrees with the one than with the other.
+    """
+    if len(sets.scores) < 3:
+        return replace(NOTHING, missing="takes three norm sets or more")
+
+    def ranked_by(name: str) -> np.ndarray:
+        control, scoring = wanted[name].split()
+        asked = {"control": control, "metric": wanted["metric"], "scoring": scoring}
+        samples = [_of_scores(scores, asked, selection) for scores in sets.scores.values()]
+        return np.array([np.append(s.estimate, s.replicates) for s in samples])
+
+    agreement = kendall(ranked_by("order"), ranked_by("like"))
+    if "rather-than" in wanted:
+        agreement = agreement - kendall(ranked_by("order"), ranked_by("rather-than"))
+    return Sample(float(agreement[0]), agreement[1:])
+
+
+def kendall(x: Float[np.ndarray, "set draw"], y: Float[np.ndarray, "set draw"]) -> Float[np.ndarray, "draw"]:
+    """Kendall's tau (a) over the first axis, for every draw; NaN where a value is missing."""
+    first, second = np.triu_indices(len(x), k=1)
+    concordance = np.sign(x[first] - x[second]) * np.sign(y[first] - y[second])
+    return concordance.mean(axis=0)
+
+
+def _of_mappings(mappings: SideBySide, wanted: Mapping[str, str], selection: str | None) -> Sample:
+    """One control's score from one mapping against the other's; with ``difference``, the difference itself."""
+    if not {wanted["mapping"], wanted["against-mapping"]} <= set(mappings.scores):
+        return replace(NOTHING, missing=f"takes {wanted['mapping']} and {wanted['against-mapping']}")
+    asked = {k: wanted[k] for k in ("control", "metric", "scoring")}
+    one, other = (
+        _of_scores(mappings.scores[wanted[which]], asked, selection) for which in ("mapping", "against-mapping")
+    )
+    if wanted.get("statistic") == "difference":
+        return Sample(one.estimate - other.estimate, one.replicates - other.replicates)
+    return Sample(one.estimate, one.replicates, other.estimate, other.replicates)
 
 
 def _of_maps(table: pd.DataFrame, wanted: Mapping[str, str], _: str | None) -> Sample:
@@ -103,8 +154,14 @@ def _has(*columns: str) -> Callable[[Evidence], bool]:
     return lambda evidence: isinstance(evidence, pd.DataFrame) and set(columns) <= set(evidence.columns)
 
 
+def _side_by_side(by: str) -> Callable[[Evidence], bool]:
+    return lambda evidence: isinstance(evidence, SideBySide) and evidence.by == by
+
+
 KINDS: dict[str, Kind] = {
     "property-inference": Kind(lambda evidence: isinstance(evidence, Scores), _of_scores),
+    "norm-sets": Kind(_side_by_side("norm sets"), _of_norm_sets),
+    "mappings": Kind(_side_by_side("mappings"), _of_mappings),
     "attention-maps": Kind(_has("source"), _of_maps),
     "relation-probe": Kind(_has("input", "negatives"), _of_probe),
     "token-identity": Kind(_has("view", "measure"), _at_depth),

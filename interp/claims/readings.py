@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import yaml
 from pydantic import BaseModel, ConfigDict
@@ -13,6 +13,17 @@ from interp.claims.rules import RULES
 from interp.registry import Registry
 
 FILE = Path(__file__).parent / "readings.yml"
+
+
+Study: TypeAlias = Literal[
+    "attention-maps",
+    "mappings",
+    "norm-sets",
+    "property-inference",
+    "relation-probe",
+    "residual-mixing",
+    "token-identity",
+]
 
 
 class Claim(BaseModel):
@@ -24,6 +35,8 @@ class Claim(BaseModel):
     statement: str
     paper: str
     """Where the paper says it."""
+    literature: str
+    """What others have found, or that nothing comparable is known to us."""
 
 
 class Reading(BaseModel):
@@ -34,14 +47,16 @@ class Reading(BaseModel):
     id: str
     claim: str
     statement: str
-    study: Literal["attention-maps", "property-inference", "relation-probe", "residual-mixing", "token-identity"]
+    study: Study
     """Which kind of evidence it is judged on."""
     statistic: dict[str, str]
     """What is read off the evidence; keys depend on the study."""
     rule: str
     """A name in `RULES`."""
     chapter: str
-    """The chapter that shows it."""
+    """The chapter that judges it."""
+    figure: str
+    """The figure or table of that chapter that decides it, by its anchor."""
 
 
 CLAIMS: Registry[Claim] = Registry("claim", "interp claims")

@@ -1,6 +1,8 @@
 """Decision rules: from an estimate with its bootstrap replicates to an outcome (PROTOCOL 9).
 
-Every rule can end in *undecided*: an interval that reaches over a threshold decides nothing.
+Every rule can end in *undecided*: an interval that reaches over a threshold decides nothing. The p-value of a verdict
+is that of its decision, from the replicates beyond the threshold: (b + 1) / (n + 1), doubled where the rule looks at
+both sides. `judging` corrects it for the readings of the claim.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ class Sample:
     replicates: Float[np.ndarray, "resample"]
     reference: float = float("nan")
     references: Float[np.ndarray, "resample"] | None = None
+    missing: str = ""
+    """Why there is no estimate, where the evidence can say it better than the rule."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,10 @@ class Verdict:
     level: float
     """Of the interval shown: 0.90 for equivalence (two one-sided tests at 5 %), else 0.95."""
     note: str = ""
+    p: float = float("nan")
+    """Of the decision: how often resampling crosses the threshold that it rests on. 1 where nothing was decided."""
+    p_holm: float = float("nan")
+    """The same among the readings of its claim on this evidence (Holm); the outcome stands if it is at most 0.05."""
 
 
 Rule = Callable[[Sample], Verdict]
@@ -56,6 +64,13 @@ def _limits(replicates: np.ndarray, level: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def _crossing(replicates: np.ndarray, *, above: float = -np.inf, below: float = np.inf) -> float:
+    """(b + 1) / (n + 1) of the replicates that are not above the one threshold, or not below the other; the larger."""
+    there = replicates[np.isfinite(replicates)]
+    beyond = max(int((there <= above).sum()), int((there >= below).sum()))
+    return (beyond + 1) / (len(there) + 1)
+
+
 @RULES.register("nearly-the-same")
 def nearly_the_same(sample: Sample) -> Verdict:
     """Equivalence of calibrated scores: holds if the 90 % interval of the difference lies within +-0.10.
@@ -64,18 +79,20 @@ def nearly_the_same(sample: Sample) -> Verdict:
     interval below 0.10), partly where it has not; the share retained is noted.
     """
     if sample.references is None or not np.isfinite([sample.estimate, sample.reference]).all():
-        return _not_run("no calibrated score here")
+        return _not_run(sample.missing or "no calibrated score here")
     difference = sample.replicates - sample.references
     low, high = _limits(difference, 0.90)
     gap = sample.estimate - sample.reference
     retained = sample.estimate / sample.reference if sample.reference else float("nan")
     note = f"share retained {retained:z.2f}"
     if low > -SAME and high < SAME:
-        return Verdict("holds", gap, low, high, 0.90, note)
+        return Verdict("holds", gap, low, high, 0.90, note, _crossing(difference, above=-SAME, below=SAME))
     if high < -SAME:
-        top = _limits(sample.replicates, 0.95)[1]
-        return Verdict("fails" if top < COLLAPSED else "partly", gap, low, high, 0.90, note)
-    return Verdict("undecided" if low < SAME else "fails", gap, low, high, 0.90, note)
+        outcome = "fails" if _limits(sample.replicates, 0.95)[1] < COLLAPSED else "partly"
+        return Verdict(outcome, gap, low, high, 0.90, note, _crossing(difference, below=-SAME))
+    if low < SAME:
+        return Verdict("undecided", gap, low, high, 0.90, note, 1.0)
+    return Verdict("fails", gap, low, high, 0.90, note, _crossing(difference, above=SAME))
 
 
 @RULES.register("nearly-as-well")
@@ -88,16 +105,18 @@ def nearly_as_well(sample: Sample) -> Verdict:
     """
     if sample.references is None or not np.isfinite([sample.estimate, sample.reference]).all():
         return _not_run("no score to compare here")
-    low, high = _limits(sample.replicates - sample.references, 0.90)
+    difference = sample.replicates - sample.references
+    low, high = _limits(difference, 0.90)
     gap = sample.estimate - sample.reference
     if _limits(sample.references, 0.95)[0] <= 0:
-        return Verdict("undecided", gap, low, high, 0.90, "what it is compared with may be at chance")
-    outcome = "undecided"
+        return Verdict("undecided", gap, low, high, 0.90, "what it is compared with may be at chance", 1.0)
+    outcome, p = "undecided", 1.0
     if low > -SAME:
-        outcome = "holds"
+        outcome, p = "holds", _crossing(difference, above=-SAME)
     elif high < -SAME:
         outcome = "fails" if _limits(sample.replicates, 0.95)[1] < COLLAPSED else "partly"
-    return Verdict(outcome, gap, low, high, 0.90, f"share retained {sample.estimate / sample.reference:z.2f}")
+        p = _crossing(difference, below=-SAME)
+    return Verdict(outcome, gap, low, high, 0.90, f"share retained {sample.estimate / sample.reference:z.2f}", p)
 
 
 @RULES.register("nine-tenths-retained")
@@ -130,14 +149,14 @@ def close_to_the_ceiling(sample: Sample) -> Verdict:
 
 def _by_tenths(estimate: float, replicates: Float[np.ndarray, "resample"]) -> Verdict:
     low, high = _limits(replicates, 0.95)
-    outcome = "undecided"
+    outcome, p = "undecided", 1.0
     if low > 1 - SAME:
-        outcome = "holds"
+        outcome, p = "holds", _two_sided(replicates, above=1 - SAME)
     elif high < 0.5:
-        outcome = "fails"
+        outcome, p = "fails", _two_sided(replicates, below=0.5)
     elif low > 0.5 and high < 1 - SAME:
-        outcome = "partly"
-    return Verdict(outcome, estimate, low, high, 0.95)
+        outcome, p = "partly", _two_sided(replicates, above=0.5, below=1 - SAME)
+    return Verdict(outcome, estimate, low, high, 0.95, "", p)
 
 
 @RULES.register("below-one-half")
@@ -166,11 +185,18 @@ def below_zero(sample: Sample) -> Verdict:
 
 def _against(sample: Sample, threshold: float, *, below: bool) -> Verdict:
     if not np.isfinite(sample.estimate):
-        return _not_run("undefined here")
+        return _not_run(sample.missing or "undefined here")
     low, high = _limits(sample.replicates, 0.95)
-    side = "below" if high < threshold else "above" if low > threshold else "across"
-    outcome = "undecided" if side == "across" else "holds" if (side == "below") == below else "fails"
-    return Verdict(outcome, sample.estimate, low, high, 0.95)
+    outcome, p = "undecided", 1.0
+    if high < threshold:
+        outcome, p = "holds" if below else "fails", _two_sided(sample.replicates, below=threshold)
+    elif low > threshold:
+        outcome, p = "fails" if below else "holds", _two_sided(sample.replicates, above=threshold)
+    return Verdict(outcome, sample.estimate, low, high, 0.95, "", p)
+
+
+def _two_sided(replicates: np.ndarray, **thresholds: float) -> float:
+    return min(1.0, 2 * _crossing(replicates, **thresholds))
 
 
 def _not_run(why: str) -> Verdict:

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from interp import claims
+from interp.claims import ledger
 from interp.report import style, svg
 from interp.report.provenance import provenance
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from interp.claims import Verdict
 
 _started = time.perf_counter()
 
@@ -88,6 +92,23 @@ def show_table(
     from IPython.display import HTML, display
 
     display(HTML(table_html(table, key, caption=caption, formats=formats)))
+
+
+def show_verdicts(verdicts: Mapping[str, Mapping[str, Verdict]], *, caption: str, **labels: str) -> None:
+    """Show the outcomes of a chapter, and file them for the ledger of the start page.
+
+    Parameters
+    ----------
+    verdicts
+        By body of evidence (a subject, or data), then by reading.
+    labels
+        What all bodies have in common: ``data=`` where they are named by subject, ``subject=`` where by data.
+    """
+    from IPython.display import display
+
+    told = table_html(claims.verdict_table(verdicts), "verdicts", caption=caption)
+    filed = ledger.records(verdicts, **labels)
+    display({"text/html": told, ledger.MIME: filed, "text/plain": f"{len(filed)} verdicts"}, raw=True)
 
 
 def table_html(

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 import pandas as pd
 
 from interp import claims, reference, store
+from interp.claims import ledger
 from interp.controls import CONTROLS
 from interp.inference import Scores
 from interp.studies.property_inference import property_scores
 
 NAME = "property-inference"
 """Folder of these results in ``book/reference``."""
+
+COMPARISONS = "minilm-compared"
+"""The entry of what takes several norm sets or mappings."""
 
 SELECTIONS = ("argmin", "elbow", "one-se", "20", "50")
 TAXONOMIC = ("original", "taxonomy-within", "taxonomy-between")
@@ -41,18 +45,17 @@ MAIN = (
     *("original", "upper-bound", "oracle", "mean-vector", "noise"),
     *("shuffle-rows", "random-sparse", "taxonomy-within", "nonsense-hash"),
 )
-"""One control of each kind: on Buchanan's 4,436 concepts all of them take hours on a CPU."""
+"""One control of each kind: with the net, or on Buchanan's 4,436 concepts, all of them take hours on a CPU."""
 
 PLAN = (
     Planned("everyday", "plsr", 1),
     Planned("mcrae", "plsr", 5),
     Planned("binder", "plsr", 5),
     Planned("buchanan", "plsr", 1, MAIN, also_categorised=False),
-    Planned("everyday", "ffnn", 5),
-    Planned("mcrae", "ffnn", 5),
-    Planned("binder", "ffnn", 5),
-    Planned("buchanan", "ffnn", 1, MAIN),
+    Planned("mcrae", "ffnn", 3, MAIN),
+    Planned("binder", "ffnn", 3, MAIN),
 )
+"""What is committed, and so what `make reference` computes: more seeds or controls are more of the same."""
 
 
 def scores(planned: Planned) -> dict[str, Scores]:
@@ -75,6 +78,30 @@ def scores(planned: Planned) -> dict[str, Scores]:
     return found
 
 
+def compared() -> pd.DataFrame:
+    """Verdicts on the norm sets side by side (P6) and on the mappings side by side (P8), as far as they are planned."""
+    by_mapping = {m: {p.norms: p for p in PLAN if p.mapping == m} for m in ("plsr", "ffnn")}
+    plsr = {norms: scores(p)["all"] for norms, p in by_mapping["plsr"].items()}
+    labels = {"subject": "minilm", "concepts": "all"}
+    sets = claims.SideBySide("norm sets", plsr)
+    rows = _verdicts(["P6"], sets, labels | {"norms": ", ".join(plsr), "mapping": "plsr", "seeds": 1})
+    for norms, p in by_mapping["ffnn"].items():
+        both = claims.SideBySide("mappings", {"plsr": plsr[norms], "ffnn": scores(p)["all"]})
+        rows += _verdicts(["P8"], both, labels | {"norms": norms, "mapping": "plsr", "seeds": p.seeds})
+    return pd.DataFrame(rows)
+
+
+def _verdicts(judged: list[str], evidence: claims.Evidence, labels: dict) -> list[dict]:
+    """One row a reading and rule for the latent size."""
+    return [
+        {"claim": reading.split("-")[0], "reading": reading, "selection": selection}
+        | {k: getattr(verdict, k) for k in ledger.JUDGED}
+        | labels
+        for selection in SELECTIONS
+        for reading, verdict in claims.judge(judged, evidence, selection).items()
+    ]
+
+
 def tables(planned: Planned, found: dict[str, Scores]) -> dict[str, pd.DataFrame]:
     """Summary, verdicts by rule for the latent size, and controls that do not apply."""
     labels = {"norms": planned.norms, "subject": planned.subject, "mapping": planned.mapping, "seeds": planned.seeds}
@@ -82,18 +109,24 @@ def tables(planned: Planned, found: dict[str, Scores]) -> dict[str, pd.DataFrame
     for concepts, result in found.items():
         summaries.append(result.summary().assign(concepts=concepts))
         skipped += [{"control": name, "reason": why, "concepts": concepts} for name, why in result.skipped.items()]
-        for selection in SELECTIONS:
-            for claim in claims.CLAIMS:
-                for reading, verdict in claims.judge(claim, result, selection).items():
-                    verdicts.append(
-                        {"claim": claim, "reading": reading, "selection": selection, "concepts": concepts}
-                        | {k: getattr(verdict, k) for k in ("outcome", "statistic", "low", "high", "level", "note")}
-                    )
+        verdicts += _verdicts(list(claims.CLAIMS), result, {"concepts": concepts})
     return {
         "summary": pd.concat(summaries, ignore_index=True).assign(**labels),
         "verdicts": pd.DataFrame(verdicts).assign(**labels),
         "skipped": pd.DataFrame(skipped, columns=["control", "reason", "concepts"]).assign(**labels),
     }
+
+
+def make_comparisons() -> None:
+    """Judge what takes several norm sets or mappings, and write it."""
+    before = len(store.used)
+    reference.write(
+        NAME,
+        COMPARISONS,
+        {"verdicts": compared()},
+        command=f"make reference ONLY={COMPARISONS}",
+        used=store.used[before:],
+    )
 
 
 def make(planned: Planned) -> None:

@@ -384,14 +384,29 @@ def claims(
     claim: Annotated[str | None, typer.Argument(help="One claim, for example P2.")] = None,
     as_json: Json = False,
 ) -> None:
-    """The paper's claims and the readings they are judged by."""
-    from interp.claims import readings
+    """The paper's claims, the readings they are judged by, and what came out (this checkout's book and reference)."""
+    from interp.claims import ledger, readings
+    from interp.profile import project_root
 
-    rows = [
-        {"claim": r.claim, "reading": r.id, "statement": r.statement, "rule": r.rule, "chapter": r.chapter}
-        for r in readings(claim)
-    ]
-    _print(rows, as_json)
+    wanted = {r.id: r for r in readings(claim)}
+    outcomes = ledger.ledger(project_root() / "book" / "chapters")
+    found = json.loads(outcomes[outcomes["reading"].isin(wanted)].to_json(orient="records"))
+    if as_json:
+        told = [{**row, **wanted[row["reading"]].model_dump(include={"statement", "rule", "chapter"})} for row in found]
+    else:
+        told = [
+            {
+                "reading": row["reading"],
+                "on": ", ".join(row[k] for k in ("subject", "data", "mapping", "source") if row[k]),
+                "outcome": row["outcome"],
+                "statistic": ""
+                if row["statistic"] is None
+                else f"{row['statistic']:z.2f} [{row['low']:z.2f}, {row['high']:z.2f}]",
+                "statement": wanted[row["reading"]].statement,
+            }
+            for row in found
+        ]
+    _print(told, as_json)
 
 
 @app.command("corpora")

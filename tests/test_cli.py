@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from interp import cli
+from interp.claims import OUTCOMES
 from tests.conftest import CHROMIUM
 
 
@@ -324,3 +325,12 @@ def test_help_and_version():
     assert "score" in interp("--help").stdout
     assert interp("--version").stdout.strip() == "0.1.0"
     assert interp().returncode in (0, 2)
+
+
+def test_claims_tell_their_outcomes(capsys):
+    code, out, _ = in_process(capsys, "claims", "P6", "--json")
+    assert code == 0
+    rows = json.loads(out)
+    assert {r["reading"] for r in rows} == {"P6-upper", "P6-floor", "P6-rather"}
+    assert {r["source"] for r in rows} == {"reference"}
+    assert all(r["outcome"] in OUTCOMES and r["rule"] == "above-zero" for r in rows)

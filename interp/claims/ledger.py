@@ -67,6 +67,8 @@ def of_build(folder: Path) -> pd.DataFrame:
 
 def of_reference() -> pd.DataFrame:
     """The outcomes of the reference results: latent sizes by smallest validation error, all concepts."""
+    if not reference.entries("property-inference"):
+        return _table([], "reference")
     found = reference.load("property-inference", "verdicts").query("selection == 'argmin' and concepts == 'all'")
     return _table(found.rename(columns={"norms": "data"}).to_dict("records"), "reference")
 

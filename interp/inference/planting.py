@@ -1,7 +1,8 @@
 """Norms whose truth is known: the margins, values and spectrum of a real set, with as much signal as one asks for.
 
-Built on `interp.inference.synthetic`, for PROTOCOL 10: an evaluation should drop when meaning is corrupted and structure
-kept, and what it does without any signal, or with signal of the wrong kind, can only be seen where the truth is known.
+Built on `interp.inference.synthetic`, for PROTOCOL 10: an evaluation should drop when meaning is corrupted and
+structure kept. What it does without any signal, or with signal of the wrong kind, can only be seen where the truth is
+known.
 """
 
 from __future__ import annotations

@@ -119,11 +119,11 @@ _add(
 )
 _add(
     "permutation in category",
-    "is it better than on rows permuted many times within categories?",
+    "is it better than on rows permuted many times in categories?",
     _permuted("taxonomy-within"),
 )
 _add(
     "category and spelling",
-    "is it better than rows permuted many times within categories, and than word pieces?",
+    "is it better than rows permuted many times in categories, and than word pieces?",
     _all("permutation in category", "selectivity: spelling"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -205,13 +205,12 @@ def operating_characteristic(protocols: pd.DataFrame, level: float = LEVEL) -> p
     return pd.DataFrame(rows)
 
 
-def recommended(
-    rates: pd.DataFrame, nulls: Sequence[str] = tuple(c.name for c in NULLS), level: float = LEVEL
-) -> pd.Series:
-    """Of the protocols whose false-positive rate is nowhere shown to exceed the level, the mean power of each, best first.
+def recommended(rates: pd.DataFrame, level: float = LEVEL) -> pd.Series:
+    """The mean power of each protocol whose false-positive rate is nowhere shown to exceed the level, best first.
 
     A rate is shown to exceed the level if its 95 % interval lies above it.
     """
+    nulls = {condition.name for condition in NULLS}
     false = rates[rates["condition"].isin(nulls)]
     sound = false.groupby("protocol", sort=False)["low"].max() <= level
     power = rates[~rates["condition"].isin(nulls)].groupby("protocol", sort=False)["rate"].mean()

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from interp.errors import InputError
 from interp.registry import unknown
-from interp.studies import reference_ground_truth, reference_norms, reference_scores
+from interp.studies import reference_ground_truth, reference_norms, reference_null, reference_scores
 
 
 def main() -> int:
@@ -25,6 +25,7 @@ def main() -> int:
         planned[p.entry] = partial(reference_scores.make, p)
     planned[reference_scores.COMPARISONS] = reference_scores.make_comparisons
     planned[reference_ground_truth.NAME] = reference_ground_truth.make
+    planned[reference_null.NAME] = reference_null.make
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", metavar="ENTRY", help=f"some of: {', '.join(planned)}")
     options = parser.parse_args()

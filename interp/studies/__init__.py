@@ -13,6 +13,7 @@ from interp.studies.attention_maps import (
     candidates,
     with_twins,
 )
+from interp.studies.ground_truth import operating_characteristic, planted_norms, recommended
 from interp.studies.permutation_null import permutation_null
 from interp.studies.property_inference import property_scores, some_concepts
 from interp.studies.relation_probe import probe_counts, probe_items, probe_scores
@@ -29,12 +30,15 @@ __all__ = [
     "attention_swaps",
     "candidates",
     "norm_shapes",
+    "operating_characteristic",
     "permutation_null",
+    "planted_norms",
     "probe_counts",
     "probe_items",
     "probe_scores",
     "property_scores",
     "ratings_floor",
+    "recommended",
     "residual_mixing",
     "sensitivity",
     "sensitivity_moves",

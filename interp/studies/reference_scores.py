@@ -9,7 +9,8 @@ import pandas as pd
 from interp import claims, reference, store
 from interp.claims import ledger
 from interp.controls import CONTROLS
-from interp.inference import Scores
+from interp.inference import Scores, protocols
+from interp.resampling import interval
 from interp.studies.property_inference import property_scores
 
 NAME = "property-inference"
@@ -19,6 +20,9 @@ COMPARISONS = "minilm-compared"
 """The entry of what takes several norm sets or mappings."""
 
 SELECTIONS = ("argmin", "elbow", "one-se", "20", "50")
+BEYOND = {"mean-vector": "prevalence", "random-lookup": "spelling", "taxonomy-within": "category"}
+"""What the original has to be better than, to hold more than the name says."""
+
 TAXONOMIC = ("original", "taxonomy-within", "taxonomy-between")
 """What rests on the taxonomy is also scored without the uncategorised concepts (PROTOCOL 2)."""
 
@@ -102,8 +106,25 @@ def _verdicts(judged: list[str], evidence: claims.Evidence, labels: dict) -> lis
     ]
 
 
+def selectivities(scores: Scores) -> pd.DataFrame:
+    """What the original's calibrated score is above that of each control in `BEYOND`, as far as both are there.
+
+    One row = (control, metric): estimate, low, high (95 %), p (one-sided, from the bootstrap).
+    """
+    rows = []
+    for control, beyond in BEYOND.items():
+        for metric in ("f1@10", "auc-feature"):
+            if control not in set(scores.cells["control"]) or metric not in set(scores.cells["metric"]):
+                continue
+            estimate, replicates = protocols.selectivity(scores, control, metric)
+            low, high = interval(replicates)
+            row = {"control": control, "beyond": beyond, "metric": metric, "estimate": estimate}
+            rows.append(row | {"low": float(low), "high": float(high), "p": protocols.crossing(replicates)})
+    return pd.DataFrame(rows)
+
+
 def tables(planned: Planned, found: dict[str, Scores]) -> dict[str, pd.DataFrame]:
-    """Summary, verdicts by rule for the latent size, and controls that do not apply."""
+    """Summary, selectivities, verdicts by rule for the latent size, and controls that do not apply."""
     labels = {"norms": planned.norms, "subject": planned.subject, "mapping": planned.mapping, "seeds": planned.seeds}
     summaries, verdicts, skipped = [], [], []
     for concepts, result in found.items():
@@ -111,6 +132,7 @@ def tables(planned: Planned, found: dict[str, Scores]) -> dict[str, pd.DataFrame
         skipped += [{"control": name, "reason": why, "concepts": concepts} for name, why in result.skipped.items()]
         verdicts += _verdicts(list(claims.CLAIMS), result, {"concepts": concepts})
     return {
+        "selectivity": selectivities(found["all"]).assign(**labels),
         "summary": pd.concat(summaries, ignore_index=True).assign(**labels),
         "verdicts": pd.DataFrame(verdicts).assign(**labels),
         "skipped": pd.DataFrame(skipped, columns=["control", "reason", "concepts"]).assign(**labels),

@@ -10,6 +10,7 @@ from interp.report.figures.literature import literature_band
 from interp.report.figures.norms import norms_marginals, norms_overview
 from interp.report.figures.null import permutation_null
 from interp.report.figures.probe import probe_dots, probe_selectivity
+from interp.report.figures.protocols import operating_characteristic
 
 __all__ = [
     "attention_maps",
@@ -23,6 +24,7 @@ __all__ = [
     "methods_by_depth",
     "norms_marginals",
     "norms_overview",
+    "operating_characteristic",
     "own_share_by_depth",
     "permutation_null",
     "probe_dots",

@@ -13,7 +13,7 @@ NAME = "ground-truth"
 SUBJECT, NORMS = "minilm", "everyday"
 ENTRY = f"{SUBJECT}-{NORMS}"
 
-REPLICATES = {NULLS: 40, DOSES: 20}
+REPLICATES = {NULLS: 20, DOSES: 10}
 """A false-positive rate near 5 % takes more sets of norms than a power curve."""
 
 

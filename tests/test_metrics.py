@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import r2_score, roc_auc_score
 
+from interp.inference import featurewise
 from interp.inference.featurewise import auc_tally, combine, fold_score, rho_tally
 from interp.inference.metrics import FAMILIES, FEATUREWISE, METRICS, NEIGHBOURS, Prediction, Truth
 from tests import slow_metrics
@@ -211,3 +212,15 @@ def test_every_registered_metric_is_computed_by_its_family():
     truth = Truth(Y, ["a"] * 60)
     computed = {n for family in FAMILIES.values() for n in family(truth, prediction)} | set(FEATUREWISE)
     assert computed == set(METRICS)
+
+
+@pytest.mark.parametrize("density", [0.02, 0.2, 0.5, 1.0])
+def test_auc_by_ranks_and_by_pairs_are_the_same_to_the_last_digit(density):
+    """With ties in the predictions, features that all carry and features that nobody does."""
+    rng = np.random.default_rng(4)
+    predicted = np.round(rng.standard_normal((31, 40)), 1)
+    carries = rng.random((31, 40)) < density
+    carries[:, 0], carries[:, 1] = True, False
+    by_ranks, by_pairs = featurewise._by_ranks(predicted, carries), featurewise._by_pairs(predicted, carries)
+    for ranks, pairs in zip(by_ranks.parts, by_pairs.parts, strict=True):
+        np.testing.assert_array_equal(ranks, pairs)

@@ -12,6 +12,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.stats import rankdata
 
+FEW = 3
+"""Carriers a feature, on average, up to which pairs are compared one by one: ranks sort every concept."""
+
 CHUNK = 20_000_000
 """Comparisons held in memory at once."""
 
@@ -52,6 +55,29 @@ class FeatureTally:
 
 def auc_tally(predicted: Float[np.ndarray, "test scored"], carries: Bool[np.ndarray, "test scored"]) -> FeatureTally:
     """Concordant pairs (carrier predicted above non-carrier; a tie is half) and pairs, by concept and feature."""
+    if carries.sum() > FEW * predicted.shape[1]:
+        return _by_ranks(predicted, carries)
+    return _by_pairs(predicted, carries)
+
+
+def _by_ranks(predicted: Float[np.ndarray, "test scored"], carries: Bool[np.ndarray, "test scored"]) -> FeatureTally:
+    """From ranks, for features that many carry: a rank among all less the rank among one's own kind counts the others.
+
+    Average ranks count a tie as half, as they should.
+    """
+    n = len(predicted)
+    among_all = rankdata(predicted, axis=0)
+    carriers = carries.sum(axis=0)
+    # Ranks are halves of whole numbers, so that adding n + 1 to the carriers' keeps every tie and every order.
+    apart = rankdata(among_all + (n + 1.0) * carries, axis=0)
+    below = among_all - np.where(carries, apart - (n - carriers), apart)  # of the other kind
+    concordant = np.where(carries, below, carriers - below)
+    pairs = np.where(carries, n - carriers, carriers).astype(float)
+    return FeatureTally((concordant, pairs), "auc")
+
+
+def _by_pairs(predicted: Float[np.ndarray, "test scored"], carries: Bool[np.ndarray, "test scored"]) -> FeatureTally:
+    """From every pair of a carrier and another concept, for features that few carry."""
     n, m = predicted.shape
     concordant, pairs = np.zeros((n, m)), np.zeros((n, m))
     which, who = np.nonzero(carries.T)  # carriers, feature by feature

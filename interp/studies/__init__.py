@@ -13,6 +13,7 @@ from interp.studies.attention_maps import (
     candidates,
     with_twins,
 )
+from interp.studies.blank_out import blank_out
 from interp.studies.ground_truth import operating_characteristic, planted_norms, recommended
 from interp.studies.permutation_null import permutation_null
 from interp.studies.property_inference import property_scores, some_concepts
@@ -28,6 +29,7 @@ __all__ = [
     "attention_positions",
     "attention_structure",
     "attention_swaps",
+    "blank_out",
     "candidates",
     "norm_shapes",
     "operating_characteristic",

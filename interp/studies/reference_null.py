@@ -12,7 +12,7 @@ NAME = "permutation-null"
 
 SUBJECT, NORMS = "minilm", "mcrae"
 ENTRY = f"{SUBJECT}-{NORMS}"
-PERMUTATIONS = 999
+PERMUTATIONS = 499
 CONTROLS = ("shuffle-rows", "taxonomy-within")
 """Is there anything at all; and is there anything beyond the category?"""
 

@@ -13,6 +13,8 @@ from interp.claims.ledger import BODY
 GLYPHS = {"holds": "✓", "partly": "◐", "fails": "✕", "undecided": "?", "not run": "–"}
 """Outcomes can be told apart without colour."""
 
+PLURAL = {"holds": "hold", "fails": "fail"}
+
 
 def ledger_html(ledger: pd.DataFrame, chapters: str = "chapters/") -> str:
     """The table of claims with the number of readings by outcome, and one section a claim that opens.
@@ -63,9 +65,9 @@ def _counts(outcomes: Iterable[str]) -> str:
 
 
 def _chip(outcome: str, count: int | None = None) -> str:
-    number = "" if count is None else f"{count} "
+    told = outcome if count is None else f"{count} {PLURAL.get(outcome, outcome) if count > 1 else outcome}"
     mark = f'<span aria-hidden="true">{GLYPHS[outcome]}</span>'
-    return f'<span class="interp-chip" data-outcome="{outcome}">{mark} {number}{outcome}</span>'
+    return f'<span class="interp-chip" data-outcome="{outcome}">{mark} {told}</span>'
 
 
 def _section(claim: str, rows: pd.DataFrame, readings_of: list[Reading], chapters: str) -> str:

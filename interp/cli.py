@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -485,6 +487,46 @@ def chapter(
     print(f"{name}: started", flush=True)
     seconds = chapters.execute(name, values, target)
     print(f"{name}: executed in {seconds:.1f} s", flush=True)
+
+
+@app.command()
+def pack(
+    out: Annotated[Path, typer.Argument(help="The archive to write (.zip).")] = Path("interp-results.zip"),
+    as_json: Json = False,
+) -> None:
+    """Put the stored results into one archive, so that another machine can rebuild the book from them."""
+    from interp import archive
+
+    _find_store()
+    _check_target(out, ".zip")
+    packed = archive.pack(out)
+    for name, why in packed.left_out.items():
+        print(f"note: {name} is left out, it is damaged: {why}", file=sys.stderr)
+    _print(archive.summary(packed), as_json)
+    print(f"wrote {out}; on the other machine: interp unpack {out.name}", file=sys.stderr)
+
+
+@app.command()
+def unpack(
+    path: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="An archive that interp pack wrote.")],
+    limit: Annotated[float, typer.Option(help="GiB it may unpack to.")] = 4.0,
+    as_json: Json = False,
+) -> None:
+    """Put the results of an archive into the store, every byte checked; what is there already stays."""
+    from interp import archive, store
+
+    _find_store()
+    found = archive.unpack(path, limit=int(limit * 2**30))
+    _print(archive.summary(found), as_json)
+    print(f"the results are in {store.root()}; make book replays them", file=sys.stderr)
+
+
+def _find_store() -> None:
+    """Inside a checkout, at any depth, the store is the one its chapters use."""
+    from interp.profile import project_root
+
+    with contextlib.suppress(InputError):
+        os.environ.setdefault("INTERP_RESULTS", str(project_root() / "results"))
 
 
 def _check_given(given: Iterable[str], chapters: Any, name: str) -> None:

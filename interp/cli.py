@@ -490,6 +490,38 @@ def chapter(
 
 
 @app.command()
+def fork(
+    name: Annotated[str | None, typer.Argument(metavar="CHAPTER", help="The chapter to fork.")] = None,
+    subject: Annotated[str | None, typer.Option(help="A short name, org/name@COMMIT, or a folder.")] = None,
+    norms: Annotated[str | None, typer.Option(help="A norm set, or the path of a CSV/TSV of one's own.")] = None,
+    parameter: Annotated[list[str] | None, typer.Option("--set", help="name=value; repeat for more.")] = None,
+    title: Annotated[str, typer.Option(help="Its heading; the name of its file is made of it.")] = "",
+    check: Annotated[bool, typer.Option(help="Execute it on the profile smoke first.")] = True,
+    remove: Annotated[str | None, typer.Option(metavar="NAME", help="Take a fork back.")] = None,
+) -> None:
+    """Make a chapter of one's own from one of the book's, for another subject, norms or parameters."""
+    from interp.report import chapters, forks
+
+    if (name is None) == (remove is None):
+        raise InputError("interp fork CHAPTER --subject ... makes a fork, interp fork --remove NAME takes it back")
+    if remove is not None:
+        forks.remove(remove)
+        print(f"{remove}: removed, with its entries in _toc.yml and config/")
+        return
+    made = forks.make(
+        str(name), subject=subject, norms=norms, given=chapters.given(parameter or []), title=title, check=check
+    )
+    print(
+        f"{made.name}: wrote notebooks/{made.name}.md, entered in _toc.yml and every profile of config/"
+        + (", executed on smoke" if check else ", not executed yet")
+        + f"\nnext: make chapter CHAPTER={made.name}   executes it in full"
+        "\n      make book   puts it into the book, under Forks"
+        f"\n      edit notebooks/{made.name}.md, then make format; what it says was written for {made.chapter}"
+        f"\nundo: interp fork --remove {made.name}"
+    )
+
+
+@app.command()
 def pack(
     out: Annotated[Path, typer.Argument(help="The archive to write (.zip).")] = Path("interp-results.zip"),
     as_json: Json = False,

@@ -84,11 +84,9 @@ def _plain(value: Any) -> Any:
 
 
 def _cell(value: Any) -> str:
-    from rich.markup import escape
-
     if isinstance(value, float):
         return "–" if value != value else f"{value:.3f}"
-    return escape(str(value))
+    return str(value)
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -487,6 +485,18 @@ def chapter(
     print(f"{name}: started", flush=True)
     seconds = chapters.execute(name, values, target)
     print(f"{name}: executed in {seconds:.1f} s", flush=True)
+
+
+@app.command()
+def parameters(
+    name: Annotated[str, typer.Argument(metavar="CHAPTER", help="A chapter: a file of notebooks/.")],
+    as_json: Json = False,
+) -> None:
+    """What a chapter can be run with: names, defaults, meanings."""
+    from interp.report import chapters
+    from interp.report.parameters import rows
+
+    _print(rows(chapters.parameters(name)), as_json)
 
 
 @app.command()

@@ -186,12 +186,27 @@ def execute(chapter: str, values: Mapping[str, Any], out: Path) -> float:
             ) from None
         finally:
             del os.environ["INTERP_CHAPTER"]
-        notebook = canonical(nbformat.read(result, as_version=4))
+        notebook = nbformat.read(result, as_version=4)
+        show_parameters(notebook, known, values)
+        notebook = canonical(notebook)
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.{os.getpid()}")
     nbformat.write(notebook, partial)
     partial.replace(out)
     return time.perf_counter() - started
+
+
+def show_parameters(notebook: Any, known: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Put what the parameters mean, and what they are here, in the place of the cell that sets them."""
+    from nbformat.v4 import new_markdown_cell
+
+    from interp.report.parameters import folded
+
+    for i, cell in enumerate(notebook.cells):
+        if "parameters" in cell.metadata.get("tags", []):
+            cell.metadata["tags"] = [*cell.metadata["tags"], "hide-input"]
+            notebook.cells.insert(i, new_markdown_cell(folded(known, values)))
+            return
 
 
 def canonical(notebook: Any) -> Any:

@@ -40,7 +40,8 @@ def test_forks_are_not_in_the_book_of_another_subject():
 
 
 TOC = "format: jb-book\nroot: book/start\nparts:\n  - caption: One\n    chapters:\n      - file: book/chapters/{}\n"
-START = "# Start\n\nOf {{glue:text}}`chapters/{}.ipynb::subject_name:s`.\n\n```{{include}} chapters/ledger.txt\n```\n"
+START = "# Start\n\nOf {{glue:text}}`chapters/{}.ipynb::subject_name:s`.\n\n```{{include}} chapters/ledger.txt\n```\n\n"
+START += "```{{bibliography}}\n```\n"
 
 
 @pytest.mark.slow

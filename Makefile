@@ -41,7 +41,7 @@ endif
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable . 2>/dev/null || $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
-book: $(STAMP)  ## execute the chapters and build the book (PROFILE=embedded by default)
+book: $(STAMP)  ## execute the chapters and build the book (SUBJECT=... builds another beside it, in _build/books)
 	@$(BIN)/python scripts/book.py --profile $(PROFILE) --cores $(CORES) $(addprefix --set ,$(GIVEN))
 
 chapter: $(STAMP)  ## execute one chapter: make chapter CHAPTER=residual-mixing SUBJECT=gpt2
@@ -67,9 +67,10 @@ format: $(STAMP)  ## bring code and chapters into their canonical form
 	@$(BIN)/ruff format .
 	@$(BIN)/python scripts/canonical.py
 
-serve: $(STAMP)  ## look at the built book in a browser (PORT=8000)
-	@test -f _build/html/index.html || { echo "error: there is no book yet; run make book"; exit 2; }
-	@echo "http://localhost:$(PORT)  (Ctrl-C ends)"; cd _build/html && ../../$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 >/dev/null 2>&1
+serve: $(STAMP)  ## look at the built book in a browser (PORT=8000, SUBJECT=... for that subject's)
+	@html=$$($(BIN)/python scripts/pages.py --where $(addprefix --subject ,$(SUBJECT))) || exit 2; \
+	test -f "$$html/index.html" || { echo "error: there is no book in $$html yet; run make book$(if $(SUBJECT), SUBJECT=$(SUBJECT))"; exit 2; }; \
+	echo "http://localhost:$(PORT)  (Ctrl-C ends)"; $(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory "$$html" >/dev/null 2>&1
 
 lock: $(STAMP)  ## resolve pyproject.toml anew into requirements.lock and environment.yml
 	@$(BIN)/python scripts/lock.py

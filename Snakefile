@@ -1,8 +1,9 @@
 # The whole book as a graph: profile -> executed chapters -> HTML. `make book` runs it; so does any Snakemake executor.
 #
 #   snakemake --cores 2 --config profile=norms
-#   snakemake --config profile=embedded set="['subject=gpt2']"
+#   snakemake --cores 2 --config profile=embedded set="['subject=gpt2']"    (into _build/books/gpt2)
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -10,14 +11,19 @@ sys.path.insert(0, workflow.basedir)
 
 from interp import profile as profiles
 from interp.report import chapters as book_chapters
+from interp.report import contents, editions
 
 PROFILE = profiles.load(config.get("profile", "embedded"))
 book_chapters.check(PROFILE)
 GIVEN = book_chapters.given(list(config.get("set", [])))
 PYTHON = sys.executable
-CHAPTERS = list(PROFILE.chapters)
+EDITION = editions.edition(GIVEN)
+FORKS = contents.forks() if EDITION.subject else []
+CHAPTERS = [name for name in PROFILE.chapters if name not in FORKS]
+EXECUTED = f"{EDITION.chapters}/{{chapter}}.ipynb"
+INDEX = f"{EDITION.html}/index.html"
 PACKAGE = sorted(str(p) for p in Path("interp").rglob("*") if p.suffix in {".py", ".tsv", ".yml"})
-PAGES = sorted(str(p) for p in Path("book").rglob("*") if p.is_file() and not {"chapters", "views"} & set(p.parts))
+PAGES = sorted(str(p) for p in Path("book").rglob("*") if p.is_file() and not {*editions.PRODUCTS, "__pycache__"} & set(p.parts))
 
 
 def parameters_of(wildcards):
@@ -28,7 +34,7 @@ def parameters_of(wildcards):
 
 rule all:
     input:
-        "_build/html/index.html",
+        INDEX,
 
 
 rule chapter:
@@ -36,10 +42,10 @@ rule chapter:
         text="notebooks/{chapter}.md",
         package=PACKAGE,
     output:
-        "book/chapters/{chapter}.ipynb",
+        EXECUTED,
     params:
         values=parameters_of,
-        given=[f"--set '{pair}'" for pair in config.get("set", [])],
+        given=[f"--set {shlex.quote(pair)}" for pair in config.get("set", [])],
         profile=config.get("profile", "embedded"),
     threads: 1
     shell:
@@ -49,11 +55,13 @@ rule chapter:
 
 rule html:
     input:
-        expand("book/chapters/{chapter}.ipynb", chapter=CHAPTERS),
+        expand(EXECUTED, chapter=CHAPTERS),
         PAGES,
         "_config.yml",
         "_toc.yml",
     output:
-        "_build/html/index.html",
+        INDEX,
+    params:
+        given=f"--subject {shlex.quote(EDITION.subject)}" if EDITION.subject else "",
     shell:
-        "{PYTHON} scripts/pages.py && touch {output}"
+        "{PYTHON} scripts/pages.py {params.given} && touch {output}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -82,11 +84,9 @@ def _plain(value: Any) -> Any:
 
 
 def _cell(value: Any) -> str:
-    from rich.markup import escape
-
     if isinstance(value, float):
         return "–" if value != value else f"{value:.3f}"
-    return escape(str(value))
+    return str(value)
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -485,6 +485,90 @@ def chapter(
     print(f"{name}: started", flush=True)
     seconds = chapters.execute(name, values, target)
     print(f"{name}: executed in {seconds:.1f} s", flush=True)
+
+
+@app.command()
+def parameters(
+    name: Annotated[str, typer.Argument(metavar="CHAPTER", help="A chapter: a file of notebooks/.")],
+    as_json: Json = False,
+) -> None:
+    """What a chapter can be run with: names, defaults, meanings."""
+    from interp.report import chapters
+    from interp.report.parameters import rows
+
+    _print(rows(chapters.parameters(name)), as_json)
+
+
+@app.command()
+def fork(
+    name: Annotated[str | None, typer.Argument(metavar="CHAPTER", help="The chapter to fork.")] = None,
+    subject: Annotated[str | None, typer.Option(help="A short name, org/name@COMMIT, or a folder.")] = None,
+    norms: Annotated[str | None, typer.Option(help="A norm set, or the path of a CSV/TSV of one's own.")] = None,
+    parameter: Annotated[list[str] | None, typer.Option("--set", help="name=value; repeat for more.")] = None,
+    title: Annotated[str, typer.Option(help="Its heading; the name of its file is made of it.")] = "",
+    check: Annotated[bool, typer.Option(help="Execute it on the profile smoke first.")] = True,
+    remove: Annotated[str | None, typer.Option(metavar="NAME", help="Take a fork back.")] = None,
+) -> None:
+    """Make a chapter of one's own from one of the book's, for another subject, norms or parameters."""
+    from interp.report import chapters, forks
+
+    if (name is None) == (remove is None):
+        raise InputError("interp fork CHAPTER --subject ... makes a fork, interp fork --remove NAME takes it back")
+    if remove is not None:
+        forks.remove(remove)
+        print(f"{remove}: removed, with its entries in _toc.yml and config/")
+        return
+    made = forks.make(
+        str(name), subject=subject, norms=norms, given=chapters.given(parameter or []), title=title, check=check
+    )
+    print(
+        f"{made.name}: wrote notebooks/{made.name}.md, entered in _toc.yml and every profile of config/"
+        + (", executed on smoke" if check else ", not executed yet")
+        + f"\nnext: make chapter CHAPTER={made.name}   executes it in full"
+        "\n      make book   puts it into the book, under Forks"
+        f"\n      edit notebooks/{made.name}.md, then make format; what it says was written for {made.chapter}"
+        f"\nundo: interp fork --remove {made.name}"
+    )
+
+
+@app.command()
+def pack(
+    out: Annotated[Path, typer.Argument(help="The archive to write (.zip).")] = Path("interp-results.zip"),
+    as_json: Json = False,
+) -> None:
+    """Put the stored results into one archive, so that another machine can rebuild the book from them."""
+    from interp import archive
+
+    _find_store()
+    _check_target(out, ".zip")
+    packed = archive.pack(out)
+    for name, why in packed.left_out.items():
+        print(f"note: {name} is left out, it is damaged: {why}", file=sys.stderr)
+    _print(archive.summary(packed), as_json)
+    print(f"wrote {out}; on the other machine: interp unpack {out.name}", file=sys.stderr)
+
+
+@app.command()
+def unpack(
+    path: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="An archive that interp pack wrote.")],
+    limit: Annotated[float, typer.Option(help="GiB it may unpack to.")] = 4.0,
+    as_json: Json = False,
+) -> None:
+    """Put the results of an archive into the store, every byte checked; what is there already stays."""
+    from interp import archive, store
+
+    _find_store()
+    found = archive.unpack(path, limit=int(limit * 2**30))
+    _print(archive.summary(found), as_json)
+    print(f"the results are in {store.root()}; make book replays them", file=sys.stderr)
+
+
+def _find_store() -> None:
+    """Inside a checkout, at any depth, the store is the one its chapters use."""
+    from interp.profile import project_root
+
+    with contextlib.suppress(InputError):
+        os.environ.setdefault("INTERP_RESULTS", str(project_root() / "results"))
 
 
 def _check_given(given: Iterable[str], chapters: Any, name: str) -> None:

@@ -89,8 +89,7 @@ def study(
                 "identities": {k: identify(bound.arguments[k]) for k, identify in identities.items()},
                 "source": source_digest(compute.__module__),
             }
-            text = json.dumps(address, sort_keys=True, ensure_ascii=False)
-            digest = hashlib.sha256(text.encode()).hexdigest()[:20]
+            digest = digest_of(address)
             folder = root() / name / digest
             found = _read(folder)
             if found is not None:
@@ -122,6 +121,12 @@ def study(
     return decorate
 
 
+def digest_of(address: Mapping[str, Any]) -> str:
+    """The name of an entry: a digest of everything it depends on."""
+    text = json.dumps(address, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -131,16 +136,29 @@ def _read(folder: Path) -> tuple[Tables, dict[str, Any]] | None:
     if not folder.is_dir():
         return None
     try:
+        return read_entry(folder)
+    except ValueError as error:
+        warnings.warn(f"stored result {folder} is damaged ({error}): computing it again", DamagedEntry, stacklevel=3)
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+
+
+def read_entry(folder: Path) -> tuple[Tables, dict[str, Any]]:
+    """The tables of an entry and what is known about them, checksums compared.
+
+    Raises
+    ------
+    ValueError
+        Saying how the entry is damaged.
+    """
+    try:
         meta = json.loads((folder / "meta.json").read_text())
         for file, wanted in meta["files"].items():
             if _sha256(folder / file) != wanted:
                 raise ValueError(f"{file} has the wrong checksum")
-        tables = {Path(file).stem: pd.read_parquet(folder / file) for file in meta["files"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        warnings.warn(f"stored result {folder} is damaged ({error}): computing it again", DamagedEntry, stacklevel=3)
-        shutil.rmtree(folder, ignore_errors=True)
-        return None
-    return tables, meta
+        return {Path(file).stem: pd.read_parquet(folder / file) for file in meta["files"]}, meta
+    except (OSError, KeyError, TypeError, AttributeError, NotImplementedError) as error:
+        raise ValueError(str(error)) from None
 
 
 def _write(folder: Path, tables: Tables, meta: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import subprocess
 import sys
 import time
@@ -41,20 +42,22 @@ def main() -> int:
 
     from interp import profile
     from interp.errors import InputError
-    from interp.report import chapters
+    from interp.report import chapters, editions
 
     try:  # say what is wrong in one line before Snakemake wraps it into many
         loaded = profile.load(options.profile)
         chapters.check(loaded)
         known = {key for name in chapters.names() for key in chapters.parameters(name)}
-        for key in chapters.given(options.given):
+        given = chapters.given(options.given)
+        for key in given:
             chapters.check_parameter("make book", dict.fromkeys(sorted(known)), key, None)
+        edition = editions.edition(given)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     started = time.perf_counter()
     print(f"profile {loaded.name}: {loaded.description}", flush=True)
-    index = ROOT / "_build" / "html" / "index.html"
+    index = ROOT / edition.html / "index.html"
     before = index.stat().st_mtime_ns if index.exists() else None
     code, refused = run(command(options.profile, options.cores, options.given))
     if code:
@@ -65,7 +68,8 @@ def main() -> int:
         return 2 if refused else code
     if index.stat().st_mtime_ns == before:
         print("nothing to do: the book is up to date")
-    print(f"the book: {index} (make serve shows it), {time.perf_counter() - started:.0f} s")
+    serve = f"make serve SUBJECT={shlex.quote(edition.subject)}" if edition.subject else "make serve"
+    print(f"the book: {index} ({serve} shows it), {time.perf_counter() - started:.0f} s")
     return 0
 
 

@@ -8,17 +8,14 @@ from pathlib import Path
 import jupytext
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from interp.report.chapters import written  # noqa: E402  (found once the checkout is on the path)
 
 
 def canonical(text: str) -> str:
     """The text as Jupytext writes it, with nothing in its header but the kernel."""
-    notebook = jupytext.reads(text, fmt="md:myst")
-    notebook.metadata = {
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "jupytext": {"text_representation": {"extension": ".md", "format_name": "myst"}},
-    }
-    written = jupytext.writes(notebook, fmt="md:myst")
-    return "\n".join(line for line in written.splitlines() if "jupytext_version" not in line) + "\n"
+    return written(jupytext.reads(text, fmt="md:myst"))
 
 
 def main() -> int:

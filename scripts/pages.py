@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import shutil
 import subprocess
 import sys
 import time
@@ -10,21 +12,31 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-CHAPTERS = ROOT / "book" / "chapters"
+from interp.report.editions import Edition  # noqa: E402  (found once the checkout is on the path)
 
 
-def write_ledger() -> None:
+def write_ledger(chapters: Path) -> None:
     """The outcomes of all chapters, where the start page includes them."""
     from interp.claims.ledger import ledger
     from interp.report.ledger_page import ledger_html
 
-    (CHAPTERS / "ledger.txt").write_text(f"```{{raw}} html\n{ledger_html(ledger(CHAPTERS))}\n```\n", encoding="utf-8")
+    (chapters / "ledger.txt").write_text(f"```{{raw}} html\n{ledger_html(ledger(chapters))}\n```\n", encoding="utf-8")
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--subject", help="The book for this subject, in a folder of its own.")
+    parser.add_argument("--where", action="store_true", help="Only print the folder of the built book.")
+    options = parser.parse_args()
+    edition = Edition(options.subject)
+    if options.where:
+        print(edition.html)
+        return 0
     started = time.perf_counter()
     print("book: building the pages", flush=True)
-    write_ledger()
+    edition.prepare()
+    write_ledger(ROOT / edition.chapters)
+    source = ROOT / edition.source
     call = [
         sys.executable,
         "-c",
@@ -35,13 +47,16 @@ def main() -> int:
         "--keep-going",
         "-q",
         "--all",
-        str(ROOT),
+        str(source),
     ]
-    done = subprocess.run(call, capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(call, capture_output=True, text=True, cwd=source)
     if done.returncode:
         print(done.stdout[-3000:], done.stderr[-6000:], sep="\n")
         print("error: the book's pages have warnings (above)", flush=True)
         return done.returncode
+    if edition.subject is not None:  # Jupyter Book builds beside what it reads
+        shutil.rmtree(ROOT / edition.html, ignore_errors=True)
+        (source / "_build" / "html").rename(ROOT / edition.html)
     print(f"book: pages built in {time.perf_counter() - started:.1f} s", flush=True)
     return 0
 

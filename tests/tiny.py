@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import torch
@@ -61,11 +62,13 @@ def tokenizer(*, special: bool) -> PreTrainedTokenizerFast:
     )
 
 
-def folder(family: str, path: Path, seed: int = 0) -> Path:
+def folder(family: str, path: Path, seed: int = 0, positions: int = 40) -> Path:
     """Write a small model of `family` into `path` as a folder that `subjects.load` takes."""
+    config = copy.deepcopy(CONFIGS[family])
+    config.max_position_embeddings = positions
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = AutoModel.from_config(CONFIGS[family])
+        model = AutoModel.from_config(config)
         for name, parameter in model.named_parameters():
             # Fresh biases are zero and norms are one; trained ones are not, and methods must cope with both.
             if "bias" in name or "norm" in name.lower() or "ln_" in name:

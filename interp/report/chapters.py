@@ -23,6 +23,8 @@ QUIET = {
 }
 """Progress bars become blocks of grey noise in a page; in a terminal they are shown."""
 
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
 
 def names() -> list[str]:
     """Every chapter there is."""
@@ -48,6 +50,18 @@ def read(chapter: str) -> Any:
     import jupytext
 
     return jupytext.read(source(chapter))
+
+
+def written(notebook: Any) -> str:
+    """The one committed form of a notebook: Jupytext's MyST Markdown, nothing in its header but the kernel."""
+    import jupytext
+
+    notebook.metadata = {
+        "kernelspec": KERNEL,
+        "jupytext": {"text_representation": {"extension": ".md", "format_name": "myst"}},
+    }
+    text = jupytext.writes(notebook, fmt="md:myst")
+    return "\n".join(line for line in text.splitlines() if "jupytext_version" not in line) + "\n"
 
 
 def parameters(chapter: str) -> dict[str, Any]:
@@ -135,10 +149,11 @@ def execute(chapter: str, values: Mapping[str, Any], out: Path) -> float:
     root = project_root()
     os.environ.update(QUIET)
     os.environ.setdefault("INTERP_RESULTS", str(root / "results"))
-    # The book's chapters write their views where the book looks for them; one executed elsewhere keeps them beside it.
-    book = root / "book"
-    inside_book = out.resolve().parent == (book / "chapters").resolve()
-    os.environ["INTERP_VIEWS"] = str(book / "_static" / "views" if inside_book else out.resolve().parent / "views")
+    # A book's chapters write their views where that book looks for them; one executed elsewhere keeps them beside it.
+    folder = out.resolve().parent
+    inside_book = folder.parts[-2:] == ("book", "chapters")
+    os.environ["INTERP_VIEWS"] = str(folder.parent / "_static" / "views" if inside_book else folder / "views")
+    os.environ["INTERP_CHAPTER"] = chapter
     # The kernel is a process of its own and must find this very package.
     here = str(Path(__file__).resolve().parents[2])
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
@@ -169,7 +184,11 @@ def execute(chapter: str, values: Mapping[str, Any], out: Path) -> float:
             raise InputError(
                 f"chapter {chapter} failed in cell {error.exec_count}: {message} (as far as it got: {failed})"
             ) from None
-        notebook = canonical(nbformat.read(result, as_version=4))
+        finally:
+            del os.environ["INTERP_CHAPTER"]
+        notebook = nbformat.read(result, as_version=4)
+        show_parameters(notebook, known, values)
+        notebook = canonical(notebook)
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.{os.getpid()}")
     nbformat.write(notebook, partial)
@@ -177,11 +196,24 @@ def execute(chapter: str, values: Mapping[str, Any], out: Path) -> float:
     return time.perf_counter() - started
 
 
+def show_parameters(notebook: Any, known: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Put what the parameters mean, and what they are here, in the place of the cell that sets them."""
+    from nbformat.v4 import new_markdown_cell
+
+    from interp.report.parameters import folded
+
+    for i, cell in enumerate(notebook.cells):
+        if "parameters" in cell.metadata.get("tags", []):
+            cell.metadata["tags"] = [*cell.metadata["tags"], "hide-input"]
+            notebook.cells.insert(i, new_markdown_cell(folded(known, values)))
+            return
+
+
 def canonical(notebook: Any) -> Any:
     """Strip what differs between two runs: time stamps, random ids, pairing, papermill's notes."""
     keep = {"kernelspec", "language_info"}
     notebook.metadata = {k: v for k, v in notebook.metadata.items() if k in keep}
-    notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata["kernelspec"] = dict(KERNEL)
     notebook.metadata["language_info"] = {"name": "python"}
     for i, cell in enumerate(notebook.cells):
         cell.id = f"cell-{i:03d}"

@@ -54,6 +54,12 @@ def folder() -> Path:
     return Path(os.environ.get("INTERP_VIEWS") or project_root() / "book" / "_static" / "views")
 
 
+def file_name(name: str) -> str:
+    """The file of the view `name`; while a chapter is executed it carries the chapter's name, as forks share views."""
+    chapter = os.environ.get("INTERP_CHAPTER")
+    return f"{chapter}--{name}.html" if chapter else f"{name}.html"
+
+
 def page(title: str, body: str, *, head: str = "", style: str = "") -> str:
     """A whole page around `body`."""
     return (
@@ -142,7 +148,7 @@ def game_page(rounds: Sequence[dict[str, Any]], title: str, question: str) -> st
 
 def write(name: str, content: str) -> Path:
     """Write a view under `folder`, whole or not at all."""
-    path = folder() / f"{name}.html"
+    path = folder() / file_name(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.write_text(content, encoding="utf-8")
@@ -159,7 +165,7 @@ def show(name: str, *, title: str, height: int, caption: str) -> None:
 
 def frame_html(name: str, *, title: str, height: int, caption: str) -> str:
     """The HTML of `show`. Chapters lie two folders below the site's root."""
-    source = f"../../_static/views/{html.escape(name)}.html"
+    source = f"../../_static/views/{html.escape(file_name(name))}"
     return (
         f'<figure class="interp-figure interp-view" id="view-{html.escape(name)}">'
         f'<iframe src="{source}" loading="lazy" '

@@ -1,0 +1,48 @@
+"""A checkout to try things in: the files of this one, its environment, nothing it has built."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+AUTHOR = {f"GIT_{who}_{what}": "tester@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+
+
+def checkout(path: Path) -> Path:
+    """Copy what git knows or would add, under version control of its own, with the environment that runs this."""
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    found = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, found.split("\0")):
+        if (ROOT / name).is_file():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, path / name)
+    (path / ".venv").mkdir()
+    for part in Path(sys.prefix).iterdir():
+        if part.name != ".installed":
+            (path / ".venv" / part.name).symlink_to(part)
+    (path / ".venv" / ".installed").write_text("")  # newer than the lock: make has nothing to install
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "scratch"]):
+        subprocess.run(["git", *command], cwd=path, check=True, env={**os.environ, **AUTHOR})
+    return path
+
+
+def run(command: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A command line as a reader types it in `folder`, with the environment activated."""
+    env = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1", **AUTHOR, **environment}
+    env["PATH"] = f"{folder / '.venv' / 'bin'}:{env['PATH']}"
+    for name in ("INTERP_RESULTS", "INTERP_ROOT", "INTERP_VIEWS", "INTERP_CHAPTER"):
+        env.pop(name, None)
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command], cwd=folder, env=env, capture_output=True, text=True, check=False
+    )
+
+
+def status(folder: Path) -> list[str]:
+    """What git sees as changed or new."""
+    done = subprocess.run(["git", "status", "--porcelain"], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()

@@ -1,4 +1,4 @@
-"""Build the book strictly, with the ledger of what its chapters found: any warning of Sphinx is an error."""
+"""Build the book strictly, with what its chapters found on the pages that tell it: any warning is an error."""
 
 from __future__ import annotations
 
@@ -13,18 +13,27 @@ sys.path.insert(0, str(ROOT))
 CHAPTERS = ROOT / "book" / "chapters"
 
 
-def write_ledger() -> None:
-    """The outcomes of all chapters, where the start page includes them."""
+def write_parts() -> None:
+    """What pages include from the executed chapters: the outcomes, the ladder, when and how each chapter ran."""
     from interp.claims.ledger import ledger
+    from interp.report import chapters, executed
     from interp.report.ledger_page import ledger_html
 
-    (CHAPTERS / "ledger.txt").write_text(f"```{{raw}} html\n{ledger_html(ledger(CHAPTERS))}\n```\n", encoding="utf-8")
+    runs = executed.records(CHAPTERS)
+    titles = {name: chapters.title(name) for name in runs}
+    parts = {
+        "ledger": ledger_html(ledger(CHAPTERS)),
+        "ladder": executed.figure(CHAPTERS / "property-inference.ipynb", "ladder"),
+        "execution": executed.execution_html(runs, titles),
+    }
+    for name, content in parts.items():
+        (CHAPTERS / f"{name}.txt").write_text(f"```{{raw}} html\n{content}\n```\n", encoding="utf-8")
 
 
 def main() -> int:
     started = time.perf_counter()
     print("book: building the pages", flush=True)
-    write_ledger()
+    write_parts()
     call = [
         sys.executable,
         "-c",

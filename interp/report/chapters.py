@@ -50,6 +50,14 @@ def read(chapter: str) -> Any:
     return jupytext.read(source(chapter))
 
 
+def title(chapter: str) -> str:
+    """The chapter's first heading."""
+    found = re.search(r"^# (.+)$", source(chapter).read_text(encoding="utf-8"), re.MULTILINE)
+    if found is None:
+        raise InputError(f"chapter {chapter} has no title: begin it with a line `# Title`")
+    return found.group(1)
+
+
 def parameters(chapter: str) -> dict[str, Any]:
     """Names and defaults of a chapter's parameters: the assignments of literals in the cell tagged ``parameters``."""
     import ast

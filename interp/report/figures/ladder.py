@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from interp.report.drawn import drawn
 from interp.report.style import GRID, INK, MARKERS, MUTED, PALETTE, SURFACE, WIDTH
 
 LABELS = {
@@ -20,6 +21,7 @@ LABELS = {
 }
 
 
+@drawn
 def ladder(
     summaries: Mapping[str, pd.DataFrame],
     *,

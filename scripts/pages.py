@@ -20,11 +20,11 @@ def write_parts() -> None:
     from interp.report.ledger_page import ledger_html
 
     runs = executed.records(CHAPTERS)
-    titles = {name: chapters.title(name) for name in runs}
+    order = [name for name in chapters.in_order() if name in runs]
     parts = {
         "ledger": ledger_html(ledger(CHAPTERS)),
         "ladder": executed.figure(CHAPTERS / "property-inference.ipynb", "ladder"),
-        "execution": executed.execution_html(runs, titles),
+        "execution": executed.execution_html(runs, {name: chapters.title(name) for name in order}),
     }
     for name, content in parts.items():
         (CHAPTERS / f"{name}.txt").write_text(f"```{{raw}} html\n{content}\n```\n", encoding="utf-8")

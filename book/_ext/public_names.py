@@ -83,7 +83,24 @@ class PublicNames(SphinxDirective):
         self.state.nested_parse(StringList(["```{eval-rst}", *directive, "```"], source=source), 0, holder)
 
 
+COLON = "\ue000"
+"""Stands for a colon where napoleon must not see one."""
+
+
+def hide_colons(_app: Any, what: str, _name: str, _thing: Any, _options: Any, lines: list[str]) -> None:
+    """Napoleon takes what stands before a colon in the docstring of an attribute for its type; here it is prose."""
+    if what in ("attribute", "data", "property"):
+        lines[:] = [line.replace(":", COLON) for line in lines]
+
+
+def show_colons(_app: Any, _what: str, _name: str, _thing: Any, _options: Any, lines: list[str]) -> None:
+    """Undo `hide_colons`."""
+    lines[:] = [line.replace(COLON, ":") for line in lines]
+
+
 def setup(app: Any) -> dict[str, Any]:
-    """Register with Sphinx."""
+    """Register with Sphinx: one handler before napoleon's, one after it (500 is the default)."""
     app.add_directive("public-names", PublicNames)
+    app.connect("autodoc-process-docstring", hide_colons, priority=400)
+    app.connect("autodoc-process-docstring", show_colons, priority=600)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -29,6 +29,12 @@ def names() -> list[str]:
     return sorted(p.stem for p in (project_root() / "notebooks").glob("*.md"))
 
 
+def in_order() -> list[str]:
+    """Every chapter in the order of the table of contents."""
+    contents = (project_root() / "_toc.yml").read_text(encoding="utf-8")
+    return re.findall(r"^\s*- file: book/chapters/([\w-]+)$", contents, re.MULTILINE)
+
+
 def source(chapter: str) -> Path:
     """The committed form of a chapter.
 

@@ -55,14 +55,14 @@ def records(folder: Path) -> dict[str, dict[str, Any]]:
 def execution_html(
     runs: Mapping[str, Mapping[str, Any]], titles: Mapping[str, str], chapters: str = "chapters/"
 ) -> str:
-    """The execution page: one row a chapter, and below it the versions and the machines that all of them ran with.
+    """The execution page: one row a chapter, and below them the machines and the versions that they ran with.
 
     Parameters
     ----------
     runs
         As `records` gives them.
     titles
-        Of the chapters, by name.
+        Of the chapters, by name; rows stand in its order.
     chapters
         Where the pages of the chapters lie, seen from the page that shows this.
     """
@@ -74,9 +74,9 @@ def execution_html(
             f"{run['compute']:.0f} s",
             f"{run['stored']} ({run['replayed']} replayed)",
             html.escape(run["commit"]),
-            html.escape("; ".join(run["subjects and data"]) or "nothing from outside"),
+            html.escape(", ".join(sorted({name.partition("@")[0] for name in run["subjects and data"]})) or "–"),
         ]
-        for name, run in runs.items()
+        for name, run in ((name, runs[name]) for name in titles)
     ]
     head = ["chapter", "executed (UTC)", "executing", "computing", "stored results", "commit", "subjects and data"]
     total = sum(run["seconds"] for run in runs.values()) / 60

@@ -45,7 +45,7 @@ async (pages) => {
     section.append(...article.childNodes);
     whole.append(section);
   }
-  whole.querySelectorAll("details").forEach((d) => (d.open = !d.classList.contains("hide")));
+  whole.querySelectorAll("details").forEach((d) => (d.open = d.classList.contains("interp-claim")));
   document.body.replaceChildren(whole);
   if (window.MathJax) { await MathJax.startup.promise; await MathJax.typesetPromise(); }
   return whole.children.length;

@@ -17,7 +17,7 @@ PIP   := $(BIN)/python -m pip --disable-pip-version-check
 GIVEN := $(foreach p,SUBJECT DEVICE DTYPE,$(if $($(p)),$(shell echo $(p) | tr A-Z a-z)=$($(p))))
 
 .DEFAULT_GOAL := help
-.PHONY: help book chapter test bench reference check format serve lock clean env
+.PHONY: help book pdf chapter test bench reference check format serve lock clean env
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null || sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1   \2/p' Makefile
@@ -43,6 +43,9 @@ endif
 
 book: $(STAMP)  ## execute the chapters and build the book (SUBJECT=... builds another beside it, in _build/books)
 	@$(BIN)/python scripts/book.py --profile $(PROFILE) --cores $(CORES) $(addprefix --set ,$(GIVEN))
+
+pdf: $(STAMP)  ## print the built book into one file, _build/pdf/book.pdf (needs chromium)
+	@$(BIN)/python scripts/pdf.py
 
 chapter: $(STAMP)  ## execute one chapter: make chapter CHAPTER=residual-mixing SUBJECT=gpt2
 	@$(BIN)/interp chapter $(CHAPTER) --profile $(PROFILE) $(addprefix --set ,$(GIVEN))

@@ -1,4 +1,4 @@
-"""Build the book strictly, with the ledger of what its chapters found: any warning of Sphinx is an error."""
+"""Build the book strictly, with what its chapters found on the pages that tell it: any warning is an error."""
 
 from __future__ import annotations
 
@@ -15,12 +15,21 @@ sys.path.insert(0, str(ROOT))
 from interp.report.editions import Edition  # noqa: E402  (found once the checkout is on the path)
 
 
-def write_ledger(chapters: Path) -> None:
-    """The outcomes of all chapters, where the start page includes them."""
+def write_parts(folder: Path) -> None:
+    """What pages include from the executed chapters: the outcomes, the ladder, when and how each chapter ran."""
     from interp.claims.ledger import ledger
+    from interp.report import chapters, executed
     from interp.report.ledger_page import ledger_html
 
-    (chapters / "ledger.txt").write_text(f"```{{raw}} html\n{ledger_html(ledger(chapters))}\n```\n", encoding="utf-8")
+    runs = executed.records(folder)
+    order = [name for name in chapters.in_order() if name in runs]
+    parts = {
+        "ledger": ledger_html(ledger(folder)),
+        "ladder": executed.figure(folder / "property-inference.ipynb", "ladder"),
+        "execution": executed.execution_html(runs, {name: chapters.title(name) for name in order}),
+    }
+    for name, content in parts.items():
+        (folder / f"{name}.txt").write_text(f"```{{raw}} html\n{content}\n```\n", encoding="utf-8")
 
 
 def main() -> int:
@@ -35,7 +44,7 @@ def main() -> int:
     started = time.perf_counter()
     print("book: building the pages", flush=True)
     edition.prepare()
-    write_ledger(ROOT / edition.chapters)
+    write_parts(ROOT / edition.chapters)
     source = ROOT / edition.source
     call = [
         sys.executable,

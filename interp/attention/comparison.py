@@ -19,6 +19,7 @@ SIMILARITIES = {
     "pearson": "Pearson correlation of the entries",
     "js": "1 minus the Jensen-Shannon divergence of the rows, in bits, mean over rows",
 }
+"""How two maps are compared, by name: what is 1 for equal maps."""
 WHICH = ("full", "inner")
 
 Maps = Float[Tensor, "text head query key"]

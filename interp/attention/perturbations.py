@@ -63,6 +63,7 @@ class Perturbation:
 
 
 PERTURBATIONS: Registry[Perturbation] = Registry("perturbation", "interp perturbations")
+"""What can be done to a text before the subject reads it: what that keeps and what it destroys."""
 
 
 def perturbation(name: str, *, keeps: str, destroys: str, moves: bool = False) -> Callable[[Make], Make]:

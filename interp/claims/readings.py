@@ -60,6 +60,7 @@ class Reading(BaseModel):
 
 
 CLAIMS: Registry[Claim] = Registry("claim", "interp claims")
+"""The paper's claims, what it calls them, and what others have found."""
 
 
 @lru_cache(maxsize=1)

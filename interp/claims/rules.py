@@ -17,6 +17,7 @@ from interp.registry import Registry
 from interp.resampling import interval
 
 OUTCOMES = ("holds", "partly", "fails", "undecided", "not run")
+"""What a reading can come out as."""
 
 SAME = 0.10
 """A calibrated difference within this of zero is "nearly the same" (equivalence margin)."""
@@ -57,6 +58,7 @@ class Verdict:
 
 Rule = Callable[[Sample], Verdict]
 RULES: Registry[Rule] = Registry("decision rule", "interp claims")
+"""Decision rules: each turns a statistic and its interval into an outcome."""
 
 
 def _limits(replicates: np.ndarray, level: float) -> tuple[float, float]:

@@ -54,6 +54,7 @@ class Control:
 
 
 CONTROLS: Registry[Control] = Registry("control", "interp controls")
+"""Every control, in the order of the ladder: what it keeps of the problem and what it destroys."""
 
 
 def control(

@@ -22,6 +22,7 @@ class Entry:
 
 
 CORPORA: Registry[Entry] = Registry("corpus", "interp corpora")
+"""Corpora with a name: what they hold and under which licence."""
 CORPORA.add("plain", Entry(embedded.plain, "mixed matters in varied syntax, 10 to 38 words"))
 CORPORA.add("role_reversal", Entry(embedded.role_reversal, "pairs: the same words, two nouns exchanged"))
 CORPORA.add("crossed", Entry(embedded.crossed, "fours: active and passive, each with its nouns exchanged"))

@@ -56,6 +56,7 @@ class FitFolds(Protocol):
 
 
 MAPPINGS: Registry[FitFolds] = Registry("mapping", "interp score --help")
+"""Mappings from embeddings to features that `crossvalidate` knows."""
 
 
 @MAPPINGS.register("plsr")

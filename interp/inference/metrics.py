@@ -46,6 +46,7 @@ class Metric:
 
 
 METRICS: Registry[Metric] = Registry("metric", "interp metrics")
+"""Every metric: what it measures, on held-out concepts."""
 for _metric in (
     Metric("p@10", "share of gold features among the ten highest predictions", "retrieval"),
     Metric("r@10", "share of the gold features found among the ten highest predictions", "retrieval"),

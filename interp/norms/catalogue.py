@@ -9,6 +9,7 @@ from interp.norms.normset import NormSet
 from interp.registry import Registry, unknown
 
 NORMS: Registry[Callable[[], NormSet]] = Registry("norm set", "interp norms")
+"""Norm sets with a name, by the function that loads them."""
 NORMS.add("everyday", everyday.load)
 NORMS.add("mcrae", mcrae.load)
 NORMS.add("buchanan", buchanan.load)

@@ -31,6 +31,12 @@ def names() -> list[str]:
     return sorted(p.stem for p in (project_root() / "notebooks").glob("*.md"))
 
 
+def in_order() -> list[str]:
+    """Every chapter in the order of the table of contents."""
+    contents = (project_root() / "_toc.yml").read_text(encoding="utf-8")
+    return re.findall(r"^\s*- file: book/chapters/([\w-]+)$", contents, re.MULTILINE)
+
+
 def source(chapter: str) -> Path:
     """The committed form of a chapter.
 
@@ -62,6 +68,14 @@ def written(notebook: Any) -> str:
     }
     text = jupytext.writes(notebook, fmt="md:myst")
     return "\n".join(line for line in text.splitlines() if "jupytext_version" not in line) + "\n"
+
+
+def title(chapter: str) -> str:
+    """The chapter's first heading."""
+    found = re.search(r"^# (.+)$", source(chapter).read_text(encoding="utf-8"), re.MULTILINE)
+    if found is None:
+        raise InputError(f"chapter {chapter} has no title: begin it with a line `# Title`")
+    return found.group(1)
 
 
 def parameters(chapter: str) -> dict[str, Any]:

@@ -13,7 +13,8 @@ import pandas as pd
 from interp import claims
 from interp.claims import ledger
 from interp.report import style, svg
-from interp.report.provenance import provenance
+from interp.report.drawn import source_link
+from interp.report.provenance import MIME, provenance
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,12 +66,14 @@ def show_figure(figure: Figure, key: str, *, alt: str, caption: str) -> None:
     import matplotlib.pyplot as plt
     from IPython.display import HTML, display
 
-    drawn = svg.inline(figure, key, alt)
+    picture = svg.inline(figure, key, alt)
+    source = source_link(figure)
+    link = f' <a class="interp-source" href="{html.escape(source)}">Source of this figure</a>' if source else ""
     plt.close(figure)
     display(
         HTML(
             f'<figure class="interp-figure" id="fig-{key}"><div class="interp-scroll" tabindex="0" role="group" '
-            f'aria-label="figure {key}">{drawn}</div><figcaption>{html.escape(caption)}</figcaption></figure>'
+            f'aria-label="figure {key}">{picture}</div><figcaption>{html.escape(caption)}{link}</figcaption></figure>'
         )
     )
 
@@ -149,9 +152,9 @@ def table_html(
 
 def end(**parameters: Any) -> None:
     """The provenance of the page: parameters, subjects, data, versions, stored results, and the time it took."""
-    from IPython.display import HTML, display
+    from IPython.display import display
 
     seconds = time.perf_counter() - _started
-    content, summary = provenance(parameters, seconds)
-    glue(**summary)
-    display(HTML(content))
+    content, filed = provenance(parameters, seconds)
+    glue(runtime=filed["seconds"], compute=filed["compute"])
+    display({"text/html": content, MIME: filed, "text/plain": f"executed in {seconds:.0f} s"}, raw=True)

@@ -108,6 +108,7 @@ def attention_page(
     shown = re.sub(r"paths: \{[^}]*\}", "paths: {}", shown)
     shown = re.sub(r"bertviz-[0-9a-f]{32}", "bertviz-view", shown)
     shown = shown.replace('console.log("d3 version", d3.version)', "")
+    shown = shown.replace('<select id="layer">', '<select id="layer" aria-label="Layer">')
     if "http://" in re.sub(r"http://www\.w3\.org\S*", "", shown) or "src=" in shown:
         raise ValueError("the view would load something from elsewhere")
     shown = f"<script>{_AMD}</script>{shown}"

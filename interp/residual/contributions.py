@@ -108,6 +108,7 @@ class Method:
 
 
 METHODS: Registry[Method] = Registry("contribution method", "interp methods")
+"""Every contribution method: what it counts as the contribution of one token to another, and its source."""
 
 
 def per_view(measure: Callable[[BlockView, int], Contribution]) -> Callable[[ForwardPass], list[Contribution]]:

@@ -34,6 +34,7 @@ class Source:
 
 
 SUBJECTS: Registry[Source] = Registry("subject", "interp subjects")
+"""Subjects with a short name: where their weights come from, at which revision."""
 SUBJECTS.add(
     "minilm",
     Source(

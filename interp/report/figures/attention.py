@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from interp.report.drawn import drawn
 from interp.report.style import GRID, LINES, MARKERS, MUTED, PALETTE, SURFACE, WIDTH
 
 
+@drawn
 def attention_maps(
     maps: Mapping[str, np.ndarray], tokens: Mapping[str, Sequence[str]], *, columns: int = 2, own_scale: bool = True
 ) -> Figure:
@@ -45,6 +47,7 @@ def attention_maps(
     return figure
 
 
+@drawn
 def kept_and_same(
     pooled: pd.DataFrame, *, rungs: Sequence[str], panels: Mapping[str, Mapping[str, str]], ends: tuple[str, str]
 ) -> Figure:
@@ -89,6 +92,7 @@ def kept_and_same(
     return figure
 
 
+@drawn
 def head_grid(values: Mapping[str, pd.Series], *, label: str, diverging: bool = False) -> Figure:
     """A value per layer (down) and head (across), one panel a subject or condition, the numbers in the cells.
 
@@ -131,6 +135,7 @@ def head_grid(values: Mapping[str, pd.Series], *, label: str, diverging: bool = 
     return figure
 
 
+@drawn
 def lines_by_layer(
     panels: Mapping[str, Mapping[str, pd.DataFrame]], *, ylabel: str, ends: tuple[float, float], marks: Sequence[float]
 ) -> Figure:

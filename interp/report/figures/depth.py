@@ -10,9 +10,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from interp.report.drawn import drawn
 from interp.report.style import LINES, MARKERS, MUTED, PALETTE, WIDTH
 
 
+@drawn
 def own_share_by_depth(
     tables: Mapping[str, pd.DataFrame], *, panels: Sequence[tuple[str, str]], half: bool = True
 ) -> Figure:
@@ -47,6 +49,7 @@ def own_share_by_depth(
     return figure
 
 
+@drawn
 def methods_by_depth(tables: Mapping[str, pd.DataFrame], *, methods: Sequence[str], quantity: str) -> Figure:
     """A quantity by layer, one panel a subject, one line a method; bands 95 % over texts.
 
@@ -80,6 +83,7 @@ def _depth_axis(axis: Axes, layers: pd.Series, title: str) -> None:
     axis.set_xticks(ticks if len(ticks) <= 7 else ticks[:: -(-len(ticks) // 7)])
 
 
+@drawn
 def token_map(own: np.ndarray, tokens: Sequence[str]) -> Figure:
     """Own share of each token of one text (columns) after each block (rows), with the numbers in the cells."""
     layers, count = own.shape

@@ -11,9 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from interp import geometry
+from interp.report.drawn import drawn
 from interp.report.style import INK, LINES, MARKERS, MUTED, PALETTE, SURFACE, WIDTH
 
 
+@drawn
 def spectra(table: pd.DataFrame) -> Figure:
     """Share of the variance that the leading components hold, one panel a norm set, one line a kind of targets.
 
@@ -35,6 +37,7 @@ def spectra(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@drawn
 def reach_of_rho(shapes: pd.DataFrame, scores: pd.DataFrame, ratings: pd.DataFrame) -> Figure:
     """Left: the best rho by density. Right: the rho of the mean vector by how much features differ in their means.
 
@@ -85,6 +88,7 @@ def _bars(axis: Axes, x: pd.Series, rows: pd.DataFrame, colour: str, marker: str
     )
 
 
+@drawn
 def synthetic_sweep(table: pd.DataFrame, *, along: str, label: str, metrics: Sequence[str], linked: float) -> Figure:
     """Scores on synthetic norms along one of their properties: raw above, calibrated below, one column a metric.
 

@@ -8,9 +8,11 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from interp.report.drawn import drawn
 from interp.report.style import LINES, MARKERS, MUTED, PALETTE, WIDTH
 
 
+@drawn
 def identity_by_depth(
     tables: Mapping[str, pd.DataFrame],
     *,
@@ -48,6 +50,7 @@ def identity_by_depth(
     return figure
 
 
+@drawn
 def two_depths(lines: Mapping[str, pd.DataFrame], *, thresholds: Sequence[float], title: str) -> Figure:
     """Shares and retrieval of one subject on one axis, with the thresholds they are held against.
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from interp.report.drawn import drawn
 from interp.report.style import GRID, INK, MARKERS, MUTED, PALETTE, SURFACE, WIDTH
 
 LABELS = {
@@ -20,6 +21,7 @@ LABELS = {
 }
 
 
+@drawn
 def ladder(
     summaries: Mapping[str, pd.DataFrame],
     *,
@@ -78,5 +80,6 @@ def ladder(
     first.set_yticks(range(len(controls)), controls)
     first.invert_yaxis()
     handles, labels = first.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(scorings), labelcolor=INK)
+    narrow = {"columnspacing": 1.0, "handletextpad": 0.3}  # three labels side by side are as wide as the figure
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(scorings), labelcolor=INK, **narrow)
     return figure

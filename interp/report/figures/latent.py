@@ -8,9 +8,11 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from interp.report.drawn import drawn
 from interp.report.style import LINES, PALETTE, WIDTH
 
 
+@drawn
 def latent_curves(
     curves: pd.DataFrame, *, metrics: Sequence[str], controls: Sequence[str], chosen: pd.DataFrame
 ) -> Figure:

@@ -8,9 +8,11 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from interp.report.drawn import drawn
 from interp.report.style import GRID, MUTED, PALETTE, WIDTH
 
 
+@drawn
 def literature_band(
     published: Mapping[str, tuple[float, float]],
     ours: Mapping[str, pd.Series],

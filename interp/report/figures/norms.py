@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from interp.report.drawn import drawn
 from interp.report.style import GRID, LINES, PALETTE, WIDTH
 
 PANELS = {
@@ -20,6 +21,7 @@ PANELS = {
 """Labels of the axes, by curve."""
 
 
+@drawn
 def norms_overview(carriers: Mapping[str, np.ndarray], spectra: Mapping[str, np.ndarray]) -> Figure:
     """Left: how many concepts carry a feature, features ranked. Right: share of variance of the leading components.
 
@@ -45,6 +47,7 @@ def norms_overview(carriers: Mapping[str, np.ndarray], spectra: Mapping[str, np.
     return figure
 
 
+@drawn
 def norms_marginals(curves: pd.DataFrame) -> Figure:
     """Four marginals of norm sets, one line a set.
 

@@ -9,12 +9,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from interp.report.drawn import drawn
 from interp.report.style import MUTED, PALETTE, WIDTH
 
 if TYPE_CHECKING:
     from interp.inference.permutation import PermutationNull
 
 
+@drawn
 def permutation_null(null: PermutationNull, *, metrics: Sequence[str]) -> Figure:
     """One panel a metric: the permutations as a histogram, the observed score as a line."""
     figure, axes = plt.subplots(1, len(metrics), figsize=(WIDTH, 2.6), squeeze=False, sharey=True)

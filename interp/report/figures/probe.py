@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from interp.report.drawn import drawn
 from interp.report.style import GRID, INK, MARKERS, MUTED, PALETTE, SURFACE, WIDTH
 
 SPLIT_LABELS = {
@@ -21,6 +22,7 @@ CHANCE = 0.5
 OFFSETS = (-0.15, 0.15)
 
 
+@drawn
 def probe_dots(
     scores: pd.DataFrame, *, panels: Mapping[str, str], published: float | None = None, splits: Sequence[str] = ()
 ) -> Figure:
@@ -68,6 +70,7 @@ def probe_dots(
     return figure
 
 
+@drawn
 def probe_selectivity(scores: pd.DataFrame, *, rows: Mapping[str, str], input: str = "attention") -> Figure:
     """The relation against the coin, joined by a line as wide as the selectivity; one panel per split.
 

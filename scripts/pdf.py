@@ -1,0 +1,118 @@
+"""The whole book as one PDF: a headless Chromium puts the built pages one after another and prints them."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import re
+import shutil
+import sys
+import threading
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+HTML = ROOT / "_build" / "html"
+OUT = ROOT / "_build" / "pdf" / "book.pdf"
+
+GATHER = """
+async (pages) => {
+  const whole = document.createElement("main");
+  const prefix = (page, id) => `${page.replace(/\\W/g, "-")}--${id}`;
+  for (const page of pages) {
+    const address = new URL(`/${page}.html`, location);
+    const read = new DOMParser().parseFromString(await (await fetch(address)).text(), "text/html");
+    const article = read.querySelector("article");
+    article.id = "";
+    article.querySelectorAll(".headerlink, script, iframe, .toctree-wrapper").forEach((e) => e.remove());
+    article.querySelectorAll("[id]").forEach((e) => (e.id = prefix(page, e.id)));
+    // Ids inside figures are used by their own marks and clip paths.
+    article.querySelectorAll("svg *").forEach((e) => [...e.attributes].forEach((a) => {
+      if (a.value.includes("#")) a.value = a.value.replace(/(url\\()?#(?=[A-Za-z])/, (all) => all + prefix(page, ""));
+    }));
+    article.querySelectorAll("a[href]").forEach((a) => {
+      const to = new URL(a.getAttribute("href"), address);
+      if (to.origin !== location.origin) return;
+      const target = decodeURIComponent(to.pathname).slice(1).replace(/\\.html$/, "");
+      const place = decodeURIComponent(to.hash.slice(1)) || "page";
+      if (pages.includes(target)) a.setAttribute("href", "#" + prefix(target, place));
+      else a.removeAttribute("href");
+    });
+    const section = document.createElement("section");
+    section.id = prefix(page, "page");
+    section.className = "interp-printed";
+    section.append(...article.childNodes);
+    whole.append(section);
+  }
+  whole.querySelectorAll("details").forEach((d) => (d.open = d.classList.contains("interp-claim")));
+  document.body.replaceChildren(whole);
+  if (window.MathJax) { await MathJax.startup.promise; await MathJax.typesetPromise(); }
+  return whole.children.length;
+}
+"""
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves files and says nothing."""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def pages() -> list[str]:
+    """The pages in the order of the table of contents; the API reference is for a screen."""
+    contents = (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    return [p for p in re.findall(r"(?:root|file): (\S+)", contents) if not p.startswith("book/api/")]
+
+
+def chromium() -> str:
+    """Where the browser is.
+
+    Raises
+    ------
+    SystemExit
+        If there is none.
+    """
+    found = filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
+    try:
+        return next(found)
+    except StopIteration:
+        raise SystemExit("error: no chromium, chromium-browser or google-chrome to print with") from None
+
+
+def print_book(out: Path) -> None:
+    """Print the built book to `out`."""
+    from playwright.sync_api import sync_playwright
+
+    title = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["title"]
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(HTML)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    small = '<div style="width: 100%; font-size: 8px; text-align: center; color: #555">'
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(color_scheme="light")
+        page.goto(f"http://127.0.0.1:{server.server_port}/book/start.html")
+        page.wait_for_load_state("networkidle")
+        page.evaluate(GATHER, pages())
+        out.parent.mkdir(parents=True, exist_ok=True)
+        page.pdf(
+            path=out,
+            format="A4",
+            outline=True,
+            tagged=True,
+            margin={"top": "18mm", "bottom": "18mm", "left": "16mm", "right": "16mm"},
+            display_header_footer=True,
+            header_template=f"{small}{title}</div>",
+            footer_template=f'{small}<span class="pageNumber"></span> / <span class="totalPages"></span></div>',
+        )
+        browser.close()
+    server.shutdown()
+    server.server_close()
+
+
+if __name__ == "__main__":
+    if not (HTML / "index.html").is_file():
+        sys.exit("error: there is no book yet; run make book")
+    print_book(OUT)
+    print(f"the book as one file: {OUT.relative_to(ROOT)}")

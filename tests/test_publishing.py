@@ -1,0 +1,102 @@
+"""What is published: buttons lead to what the workflow pushes, actions are pinned, the book prints into one file."""
+
+import re
+import subprocess
+
+import nbformat
+import pytest
+import yaml
+
+import interp
+from interp.report import chapters
+from scripts import pdf, published
+from tests.conftest import ROOT
+from tests.test_book import HTML
+
+WORKFLOWS = {p.stem: yaml.safe_load(p.read_text()) for p in (ROOT / ".github" / "workflows").glob("*.yml")}
+CFF = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+
+
+def executed(folder):
+    """Chapters as small executed notebooks."""
+    folder.mkdir()
+    for name in chapters.names():
+        cells = [nbformat.v4.new_code_cell("1 + 1", id="cell-000")]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
+    return folder
+
+
+def test_published_notebooks_begin_with_what_they_need(tmp_path):
+    places = published.publish(executed(tmp_path / "chapters"), tmp_path / "checkout")
+    assert [p.stem for p in places] == chapters.names()
+    first, second = nbformat.read(tmp_path / "checkout" / places[0], as_version=4).cells
+    nbformat.validate(nbformat.read(tmp_path / "checkout" / places[0], as_version=4))
+    compile(first.source, "setup", "exec")
+    assert f'"--branch", "{published.CONFIG["branch"]}", "{published.CONFIG["url"]}"' in first.source
+    exec(first.source)  # inside an environment with the package it does nothing
+    assert second.source == "1 + 1"
+
+
+@pytest.mark.book
+def test_launch_buttons_lead_to_what_the_workflow_pushes(tmp_path):
+    config, steps = published.CONFIG, WORKFLOWS["publish"]["jobs"]["notebooks"]["steps"]
+    pushed = re.search(r"git push --force origin (\S+)", steps[-1]["run"]).group(1)
+    assert pushed == config["branch"]
+    places = {p.as_posix() for p in published.publish(executed(tmp_path / "chapters"), tmp_path / "checkout")}
+    assert places
+    owner = config["url"].removeprefix("https://github.com/")
+    for place in places:
+        page = (HTML / place).with_suffix(".html").read_text(encoding="utf-8")
+        addresses = set(re.findall(r'href="(https://(?:mybinder\.org|colab\.research\.google\.com)/[^"]+)"', page))
+        assert addresses == {
+            f"https://mybinder.org/v2/gh/{owner}/{pushed}?urlpath=lab/tree/{place}",
+            f"https://colab.research.google.com/github/{owner}/blob/{pushed}/{place}",
+        }
+
+
+@pytest.mark.parametrize("name", sorted(WORKFLOWS))
+def test_workflows_are_pinned_and_may_do_little(name):
+    workflow = WORKFLOWS[name]
+    assert workflow["permissions"] == {"contents": "read"}
+    for job in workflow["jobs"].values():
+        assert all(re.search(r"@[0-9a-f]{40}$", step["uses"]) for step in job["steps"] if "uses" in step)
+        if "write" in job.get("permissions", {}).values():  # what may write runs nothing of a build
+            assert not any("make " in step.get("run", "") for step in job["steps"])
+
+
+def test_make_targets_of_the_workflows_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    called = re.findall(r"\bmake ([a-z]+)", "\n".join(p.read_text() for p in (ROOT / ".github").rglob("*.yml")))
+    assert {"book", "pdf"} <= set(called)
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in called)
+
+
+def test_the_citation_is_complete_and_of_this_version():
+    assert CFF["cff-version"] == "1.2.0"
+    assert {"message", "title", "authors", "type", "license", "abstract", "repository-code"} <= set(CFF)
+    assert CFF["version"] == interp.__version__
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", CFF["date-released"])
+    for work in (CFF, *CFF["references"]):
+        assert all({"name"} <= set(a) or {"family-names", "given-names"} <= set(a) for a in work["authors"])
+
+
+def test_contributing_takes_four_commands():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    commands = re.search(r"```bash\n(.*?)```", text, re.DOTALL).group(1).splitlines()
+    assert len(commands) == 4
+    for command in commands:
+        subprocess.run(["make", "--dry-run", command.split()[1]], cwd=ROOT, check=True, capture_output=True)
+
+
+@pytest.mark.book
+@pytest.mark.slow
+def test_the_book_prints_into_one_file(tmp_path):
+    out = tmp_path / "book.pdf"
+    pdf.print_book(out)
+    printed = out.read_bytes()
+    assert printed.startswith(b"%PDF-")
+    count = len(re.findall(rb"/Type\s*/Page\b", printed))
+    assert count > 2 * len(pdf.pages())
+    assert b"/Outlines" in printed
+    assert b"127.0.0.1" not in printed, "a link of the site was left as it stands on the server"
+    assert len(printed) < 30_000_000

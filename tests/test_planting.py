@@ -127,6 +127,11 @@ def rates_of(**by_protocol):
     return operating_characteristic(pd.DataFrame(rows))
 
 
+def test_a_p_value_at_the_level_counts_in_single_precision_too():
+    at = pd.DataFrame({"condition": "nothing", "alpha": 0.0, "protocol": "any", "p": np.float32([1 / 20, 0.051])})
+    assert operating_characteristic(at)["rate"].tolist() == [0.5]
+
+
 def test_rates_and_their_intervals():
     rates = rates_of(sound=(1, 0, 2, 4, 8, 15, 20), blind=(0, 18, 19, 20, 20, 20, 20), weak=(0, 0, 0, 0, 0, 1, 2))
     row = rates.set_index(["protocol", "condition"]).loc[("sound", "alpha 0.4")]

@@ -198,7 +198,7 @@ def operating_characteristic(protocols: pd.DataFrame, level: float = LEVEL) -> p
     """How often each protocol says yes: one row = (condition, protocol), with a 95 % interval (Wilson)."""
     rows = []
     for (condition, protocol), group in protocols.groupby(["condition", "protocol"], sort=False):
-        yes = int((group["p"] <= level).sum())
+        yes = int((group["p"] <= level * (1 + 1e-6)).sum())  # 1/20 kept as float32 is a little more than 0.05
         limits = stats.binomtest(yes, len(group)).proportion_ci(method="wilson")
         row = {"condition": condition, "alpha": group["alpha"].iloc[0], "protocol": protocol, "rate": yes / len(group)}
         rows.append(row | {"low": limits.low, "high": limits.high, "n": len(group)})

@@ -185,7 +185,7 @@ def execute(chapter: str, values: Mapping[str, Any], out: Path) -> float:
                 kernel_name="python3",
                 cwd=str(root),
                 progress_bar=sys.stderr.isatty(),
-                extra_arguments=["--IPKernelApp.log_level=40"],  # its notice about local sockets is no news here
+                extra_arguments=["--IPKernelApp.log_level=50"],  # its notice about local sockets is no news here
                 log_output=False,
             )
         except PapermillExecutionError as error:

@@ -63,6 +63,8 @@ NULLS = (
 DOSES = tuple(Condition(f"alpha {a:g}", a, CATEGORY) for a in (0.1, 0.2, 0.4, 0.8))
 """Real signal beyond category, more and more of it."""
 
+CONDITIONS = (*NULLS, *DOSES)
+
 
 @study("planted-norms", identities={"subject": subjects.identify, "norms": checksum})
 def _block(
@@ -143,7 +145,7 @@ def _block(
 def planted_norms(
     subject: str,
     norms: str,
-    conditions: Iterable[Condition] = (*NULLS, *DOSES),
+    conditions: Iterable[Condition] = CONDITIONS,
     *,
     replicates: int,
     concepts: int | None = None,

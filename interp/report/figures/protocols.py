@@ -8,9 +8,11 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from interp.report.drawn import drawn
 from interp.report.style import INK, PALETTE, WIDTH
 
 
+@drawn
 def operating_characteristic(
     rates: pd.DataFrame, *, protocols: Sequence[str], nulls: Sequence[str], doses: Sequence[str]
 ) -> Figure:
@@ -32,7 +34,7 @@ def operating_characteristic(
             axis.scatter(x, y, s=420 * rate, color=colour, alpha=0.45, linewidths=0)
             told = f"{rate:.2f}".lstrip("0") if rate < 1 else "1"
             axis.text(x, y, told, ha="center", va="center", color=INK, fontsize=8)
-    axis.set_xticks([x for _, x in columns], [name.replace(" and ", "\nand ") for name, _ in columns])
+    axis.set_xticks([x for _, x in columns], [name.replace(" ", "\n", 1) for name, _ in columns])
     axis.set_yticks(range(len(protocols)), protocols)
     axis.set_xlim(-0.6, columns[-1][1] + 0.6)
     axis.set_ylim(len(protocols) - 0.4, -0.6)

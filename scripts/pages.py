@@ -25,9 +25,10 @@ def write_parts(folder: Path) -> None:
     order = [name for name in chapters.in_order() if name in runs]
     parts = {
         "ledger": ledger_html(ledger(folder)),
-        "ladder": executed.figure(folder / "property-inference.ipynb", "ladder"),
         "execution": executed.execution_html(runs, {name: chapters.title(name) for name in order}),
     }
+    if "property-inference" in runs:  # a profile need not have every chapter
+        parts["ladder"] = executed.figure(folder / "property-inference.ipynb", "ladder")
     for name, content in parts.items():
         (folder / f"{name}.txt").write_text(f"```{{raw}} html\n{content}\n```\n", encoding="utf-8")
 

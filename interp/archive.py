@@ -23,6 +23,7 @@ from typing import Any
 
 from interp import __version__, store
 from interp.errors import InputError
+from interp.files import replacing, sha256
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -75,19 +76,15 @@ def pack(out: Path) -> Packed:
             left_out[name] = str(error)
     if not whole:
         raise InputError(f"{root} has no stored result to pack: execute a chapter first (make book, or interp chapter)")
-    partial = out.with_name(f".{out.name}.partial")
     try:
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+        with replacing(out) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
             content = {"format": FORMAT, "version": __version__, "entries": whole}
             archive.writestr(_member(MANIFEST), json.dumps(content, indent=1, sort_keys=True) + "\n")
             for name, files in whole.items():
                 for file in sorted(files):
                     archive.writestr(_member(f"{name}/{file}"), (root / name / file).read_bytes())
-        partial.replace(out)
     except OSError as error:
         raise InputError(f"cannot write {out}: {error.strerror or error}") from None
-    finally:
-        partial.unlink(missing_ok=True)
     return Packed(tuple(whole), left_out)
 
 
@@ -281,11 +278,7 @@ def _checked(folder: Path) -> dict[str, str]:
         raise ValueError("its meta.json lacks what the result depends on")
     if (meta["study"], store.digest_of({k: meta[k] for k in _OWNER})) != (folder.parent.name, folder.name):
         raise ValueError("its address is not that of what its meta.json says")
-    return {file: _sha256(folder / file) for file in [*meta["files"], "meta.json"]}
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return {file: sha256(folder / file) for file in [*meta["files"], "meta.json"]}
 
 
 def summary(result: Packed | Unpacked) -> list[dict[str, Any]]:

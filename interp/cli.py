@@ -387,10 +387,11 @@ def claims(
     """The paper's claims, the readings they are judged by, and what came out (this checkout's book and reference)."""
     from interp.claims import ledger, readings
     from interp.profile import project_root
+    from interp.resampling import with_interval
 
     wanted = {r.id: r for r in readings(claim)}
     outcomes = ledger.ledger(project_root() / "book" / "chapters")
-    found = json.loads(outcomes[outcomes["reading"].isin(wanted)].to_json(orient="records"))
+    found = _records(outcomes[outcomes["reading"].isin(wanted)])
     if as_json:
         told = [{**row, **wanted[row["reading"]].model_dump(include={"statement", "rule", "chapter"})} for row in found]
     else:
@@ -401,7 +402,7 @@ def claims(
                 "outcome": row["outcome"],
                 "statistic": ""
                 if row["statistic"] is None
-                else f"{row['statistic']:z.2f} [{row['low']:z.2f}, {row['high']:z.2f}]",
+                else with_interval(row["statistic"], row["low"], row["high"]),
                 "statement": wanted[row["reading"]].statement,
             }
             for row in found

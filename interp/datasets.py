@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from interp.errors import InputError
+from interp.files import replacing
 from interp.registry import Registry
 
 
@@ -240,10 +241,8 @@ def fetch(dataset: str, *, force: bool = False) -> list[Path]:
             check_sha256(_unpacked(path), file.sha256, str(path))
         else:
             content = check_sha256(_download(dataset, file), file.sha256, file.url or file.name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f".{path.name}.{os.getpid()}")
-            partial.write_bytes(content)
-            partial.replace(path)
+            with replacing(path) as partial:
+                partial.write_bytes(content)
         paths.append(path)
     for other in DATASETS[dataset].also:
         paths += fetch(other, force=force)

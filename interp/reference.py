@@ -7,7 +7,6 @@ what data, at which commit, with which versions, on what machine. `make referenc
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -22,6 +21,7 @@ from typing import Any
 import pandas as pd
 
 from interp.errors import InputError
+from interp.files import sha256
 from interp.profile import project_root
 from interp.store import RECORDED, Used
 
@@ -66,7 +66,7 @@ def write(
         "identities": {**{k: v for u in used for k, v in u.meta["identities"].items()}, **(identities or {})},
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, CPU",
         "versions": {"python": platform.python_version(), **{p: metadata.version(p) for p in RECORDED}},
-        "files": {f"{table}.parquet": _sha256(partial / f"{table}.parquet") for table in tables},
+        "files": {f"{table}.parquet": sha256(partial / f"{table}.parquet") for table in tables},
     }
     (partial / "meta.json").write_text(json.dumps(meta, indent=1, ensure_ascii=False) + "\n")
     shutil.rmtree(out, ignore_errors=True)
@@ -89,10 +89,6 @@ def _commit() -> str:
     return done.stdout.strip()
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def entries(name: str) -> list[str]:
     """The entries of `name` that are there."""
     return sorted(p.parent.name for p in (folder() / name).glob("[!.]*/meta.json"))
@@ -110,7 +106,7 @@ def meta(name: str, entry: str) -> dict[str, Any]:
     try:
         content = json.loads((where / "meta.json").read_text())
         for file, wanted in content["files"].items():
-            if _sha256(where / file) != wanted:
+            if sha256(where / file) != wanted:
                 raise InputError(f"reference result {where / file} is not what was written; `git checkout` restores it")
     except (OSError, ValueError) as error:
         raise InputError(f"no reference result {where}: {error}") from None

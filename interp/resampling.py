@@ -41,6 +41,28 @@ class Bootstrap:
         return estimate, replicates
 
 
+def crossing(replicates: Float[np.ndarray, "resample"], *, above: float = -np.inf, below: float = np.inf) -> float:
+    """One-sided bootstrap p-value of lying above one threshold, below another, or between the two.
+
+    (b + 1) / (n + 1), b of the n defined replicates being on the wrong side; of two sides, the larger. 1 where none is
+    defined.
+    """
+    there = replicates[np.isfinite(replicates)]
+    beyond = max(int((there <= above).sum()), int((there >= below).sum()))
+    return (beyond + 1) / (len(there) + 1)
+
+
+def with_interval(estimate: float, low: float, high: float) -> str:
+    """An estimate and its interval as they are told.
+
+    Examples
+    --------
+    >>> with_interval(0.512, 0.4, 0.61)
+    '0.51 [0.40, 0.61]'
+    """
+    return f"{estimate:z.2f} [{low:z.2f}, {high:z.2f}]"
+
+
 def interval(replicates: Float[np.ndarray, "*batch resample"], level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Percentile interval along the last axis, resamples that are not defined left out."""
     tail = (1 - level) / 2

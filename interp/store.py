@@ -29,6 +29,7 @@ from typing import Any
 import pandas as pd
 
 from interp.errors import InputError
+from interp.files import sha256
 
 Tables = dict[str, pd.DataFrame]
 
@@ -127,10 +128,6 @@ def digest_of(address: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def _read(folder: Path) -> tuple[Tables, dict[str, Any]] | None:
     """A whole entry, or None: where there is none, or where it is damaged (said, and removed)."""
     if not folder.is_dir():
@@ -154,7 +151,7 @@ def read_entry(folder: Path) -> tuple[Tables, dict[str, Any]]:
     try:
         meta = json.loads((folder / "meta.json").read_text())
         for file, wanted in meta["files"].items():
-            if _sha256(folder / file) != wanted:
+            if sha256(folder / file) != wanted:
                 raise ValueError(f"{file} has the wrong checksum")
         return {Path(file).stem: pd.read_parquet(folder / file) for file in meta["files"]}, meta
     except (OSError, KeyError, TypeError, AttributeError, NotImplementedError) as error:
@@ -167,7 +164,7 @@ def _write(folder: Path, tables: Tables, meta: dict[str, Any]) -> None:
         partial.mkdir(parents=True)
         for name, table in tables.items():
             table.to_parquet(partial / f"{name}.parquet", index=False)
-        files = {f"{name}.parquet": _sha256(partial / f"{name}.parquet") for name in tables}
+        files = {f"{name}.parquet": sha256(partial / f"{name}.parquet") for name in tables}
         (partial / "meta.json").write_text(json.dumps({**meta, "files": files}, indent=1, ensure_ascii=False) + "\n")
         _sync(partial)
         try:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
-import re
-import shutil
 import sys
-import threading
 from pathlib import Path
 
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from interp.report import contents  # noqa: E402  (found once the checkout is on the path)
+from scripts.browser import CHROMIUM, browser, serving  # noqa: E402
+
 HTML = ROOT / "_build" / "html"
 OUT = ROOT / "_build" / "pdf" / "book.pdf"
 
@@ -53,46 +53,18 @@ async (pages) => {
 """
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves files and says nothing."""
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
 def pages() -> list[str]:
     """The pages in the order of the table of contents; the API reference is for a screen."""
-    contents = (ROOT / "_toc.yml").read_text(encoding="utf-8")
-    return [p for p in re.findall(r"(?:root|file): (\S+)", contents) if not p.startswith("book/api/")]
-
-
-def chromium() -> str:
-    """Where the browser is.
-
-    Raises
-    ------
-    SystemExit
-        If there is none.
-    """
-    found = filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
-    try:
-        return next(found)
-    except StopIteration:
-        raise SystemExit("error: no chromium, chromium-browser or google-chrome to print with") from None
+    return [page for page in contents.pages() if not page.startswith("book/api/")]
 
 
 def print_book(out: Path) -> None:
     """Print the built book to `out`."""
-    from playwright.sync_api import sync_playwright
-
     title = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["title"]
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(HTML)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     small = '<div style="width: 100%; font-size: 8px; text-align: center; color: #555">'
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(color_scheme="light")
-        page.goto(f"http://127.0.0.1:{server.server_port}/book/start.html")
+    with serving(HTML) as address, browser() as chromium:
+        page = chromium.new_page(color_scheme="light")
+        page.goto(f"{address}/book/start.html")
         page.wait_for_load_state("networkidle")
         page.evaluate(GATHER, pages())
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -106,13 +78,12 @@ def print_book(out: Path) -> None:
             header_template=f"{small}{title}</div>",
             footer_template=f'{small}<span class="pageNumber"></span> / <span class="totalPages"></span></div>',
         )
-        browser.close()
-    server.shutdown()
-    server.server_close()
 
 
 if __name__ == "__main__":
     if not (HTML / "index.html").is_file():
         sys.exit("error: there is no book yet; run make book")
+    if CHROMIUM is None:
+        sys.exit("error: no chromium, chromium-browser or google-chrome to print with")
     print_book(OUT)
     print(f"the book as one file: {OUT.relative_to(ROOT)}")

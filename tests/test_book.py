@@ -1,8 +1,5 @@
 """The built book in a real browser: nothing fails, nothing leaves the site, pictures have words."""
 
-import functools
-import http.server
-import threading
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -10,42 +7,24 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from interp.claims import CLAIMS
-from tests.conftest import CHROMIUM, ROOT
+from scripts import browser as served
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.book
 HTML = ROOT / "_build" / "html"
 PAGES = sorted(str(p.relative_to(HTML)) for p in HTML.rglob("*.html") if "_static" not in p.parts) or ["index.html"]
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        """Say nothing."""
 
 
 @pytest.fixture(scope="module")
 def site():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(HTML)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with served.serving(HTML) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with served.browser() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.mark.parametrize("page_name", PAGES)

@@ -9,7 +9,7 @@ import pytest
 
 from interp import cli
 from interp.claims import OUTCOMES
-from tests.conftest import CHROMIUM
+from scripts.browser import browser
 
 
 def interp(*arguments, cwd=None, **environment):
@@ -284,16 +284,13 @@ def test_a_trace_is_drawn_and_shown_as_a_page_that_holds_text_as_text(tmp_path, 
 
 @pytest.mark.book
 def test_the_page_answers_a_click(tmp_path, tiny_folders):
-    from playwright.sync_api import sync_playwright
-
     page_file = tmp_path / "view.html"
     done = interp(
         "trace", "--subject", str(tiny_folders["bert"]), "--text", "the chef thanked", "--html", str(page_file)
     )
     assert done.returncode == 0, done.stderr
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page()
+    with browser() as chromium:
+        page = chromium.new_page()
         wrong = []
         page.on("pageerror", lambda e: wrong.append(str(e)))
         page.goto(page_file.as_uri())
@@ -304,7 +301,6 @@ def test_the_page_answers_a_click(tmp_path, tiny_folders):
         assert page.locator("#rows tr").count() == 3
         assert page.locator("#rows").inner_text() != before
         assert wrong == []
-        browser.close()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from interp.errors import InputError
-from interp.report import chapters, drawn, executed, figures, page, provenance, style, svg
+from interp.report import chapters, contents, drawn, executed, figures, page, provenance, style, svg
 from tests.conftest import ROOT
 
 V4 = nbformat.v4
@@ -79,5 +79,5 @@ def test_the_execution_page_tells_every_run(tmp_path):
 
 
 def test_chapters_have_titles_and_an_order():
-    assert sorted(chapters.in_order()) == chapters.names()
+    assert sorted(contents.chapters()) == chapters.names()
     assert chapters.title("residual-mixing") == "Residual mixing"

@@ -1,10 +1,7 @@
 """Downloads, from a server on this machine: checked, kept, and refused in one line where something is wrong."""
 
-import functools
 import hashlib
-import http.server
 import io
-import threading
 import zipfile
 from dataclasses import replace
 
@@ -12,14 +9,10 @@ import pytest
 
 from interp import datasets
 from interp.errors import InputError
+from scripts.browser import serving
 
 CONTENT = b"concept\tfeature\nrobin\tsings\n"
 SHA = hashlib.sha256(CONTENT).hexdigest()
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        """Say nothing."""
 
 
 @pytest.fixture
@@ -32,12 +25,8 @@ def server(tmp_path):
         archive.writestr("inner/folder/plain.txt", CONTENT)
     (folder / "packed.zip").write_bytes(packed.getvalue())
     (folder / "other.txt").write_bytes(b"something else")
-    handler = functools.partial(Quiet, directory=str(folder))
-    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=running.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{running.server_port}"
-    running.shutdown()
-    running.server_close()
+    with serving(folder) as address:
+        yield address
 
 
 @pytest.fixture

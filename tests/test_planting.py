@@ -9,7 +9,8 @@ from interp.errors import InputError
 from interp.inference import crossvalidate
 from interp.inference.permutation import permutation_null
 from interp.inference.planting import category_factors, planted, within_categories
-from interp.inference.protocols import CONTROLS_NEEDED, METRICS_NEEDED, PROTOCOLS, Observed, crossing, guessing
+from interp.inference.protocols import CONTROLS_NEEDED, METRICS_NEEDED, PROTOCOLS, Observed, guessing
+from interp.resampling import crossing
 from interp.studies.ground_truth import DOSES, NULLS, operating_characteristic, recommended
 from tests.planted import Planted
 from tests.planted import planted as linear_norms
@@ -83,9 +84,9 @@ def test_guessing_is_what_random_features_score():
 
 
 def test_crossing_counts():
-    assert crossing(np.array([-1.0, 0.0, 1.0, 2.0])) == pytest.approx(3 / 5)
-    assert crossing(np.array([1.0, np.nan, 2.0])) == pytest.approx(1 / 3)
-    assert crossing(np.array([np.nan])) == 1
+    assert crossing(np.array([-1.0, 0.0, 1.0, 2.0]), above=0) == pytest.approx(3 / 5)
+    assert crossing(np.array([1.0, np.nan, 2.0]), above=0) == pytest.approx(1 / 3)
+    assert crossing(np.array([np.nan]), above=0) == 1
 
 
 def concluded(like, X, *, alpha, category, seed):

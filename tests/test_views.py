@@ -10,7 +10,8 @@ import torch
 
 from interp.errors import InputError
 from interp.report import views
-from tests.conftest import CHROMIUM, ROOT
+from scripts.browser import browser
+from tests.conftest import ROOT
 
 TOKENS = ["[CLS]", "the", "<b>", "[SEP]"]
 
@@ -97,16 +98,11 @@ def test_the_game_is_one_file_and_its_data_cannot_end_its_script():
 @pytest.mark.book
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_the_game_is_played_to_its_end_by_keyboard_and_by_mouse(tmp_path, mode):
-    from playwright.sync_api import sync_playwright
-
-    from tests.test_book import FLAGS
-
     path = tmp_path / "game.html"
     path.write_text(views.game_page(rounds(), "Game", "Which?"), encoding="utf-8")
     wrong: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(color_scheme=mode)
+    with browser() as chromium:
+        page = chromium.new_page(color_scheme=mode)
         page.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda e: wrong.append(str(e)))
         page.goto(path.as_uri())
@@ -129,17 +125,12 @@ def test_the_game_is_played_to_its_end_by_keyboard_and_by_mouse(tmp_path, mode):
         assert "Guessing gets about 1.0" in page.inner_text("main")
         page.keyboard.press("Enter")
         assert "Round 1 of 3" in page.inner_text("main")
-        browser.close()
     assert wrong == []
 
 
 @pytest.mark.book
 @pytest.mark.parametrize("standalone", [False, True])
 def test_a_bertviz_page_draws_and_asks_for_nothing(tmp_path, standalone):
-    from playwright.sync_api import sync_playwright
-
-    from tests.test_book import FLAGS
-
     scripts = tmp_path / "bertviz"
     scripts.mkdir()
     for name in views.SCRIPTS:
@@ -148,9 +139,8 @@ def test_a_bertviz_page_draws_and_asks_for_nothing(tmp_path, standalone):
     path.parent.mkdir()
     path.write_text(views.attention_page(maps(), TOKENS, "v", layers=[1, 3], standalone=standalone), encoding="utf-8")
     wrong: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page()
+    with browser() as chromium:
+        page = chromium.new_page()
         page.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda e: wrong.append(str(e)))
         page.on("request", lambda r: wrong.append(r.url) if not r.url.startswith("file:") else None)
@@ -158,5 +148,4 @@ def test_a_bertviz_page_draws_and_asks_for_nothing(tmp_path, standalone):
         page.wait_for_selector("#attention line", state="attached")
         assert page.locator("#attention line").count() == 2 * 4 * 4
         assert page.locator("#layer option").all_inner_texts() == ["0", "2"]
-        browser.close()
     assert wrong == []

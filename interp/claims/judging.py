@@ -12,6 +12,7 @@ from interp.claims.evidence import KINDS, Evidence
 from interp.claims.readings import readings
 from interp.claims.rules import RULES, Verdict
 from interp.multiplicity import holm
+from interp.resampling import with_interval
 
 LEVEL = 0.05
 """Family-wise: of the readings of one claim on one body of evidence."""
@@ -75,4 +76,4 @@ def told(v: Verdict) -> str:
     """An outcome in words, with its statistic and interval."""
     if v.outcome == "not run":
         return f"not run ({v.note})"
-    return f"{v.outcome}: {v.statistic:z.2f} [{v.low:z.2f}, {v.high:z.2f}]" + (f", {v.note}" if v.note else "")
+    return f"{v.outcome}: {with_interval(v.statistic, v.low, v.high)}" + (f", {v.note}" if v.note else "")

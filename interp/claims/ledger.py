@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from interp import reference
+from interp import notebook, reference
 from interp.claims.readings import readings
 from interp.claims.rules import Verdict
 
@@ -57,11 +56,8 @@ def of_build(folder: Path) -> pd.DataFrame:
     chapter_of = {r.id: r.chapter for r in readings()}
     rows = []
     for path in sorted(folder.glob("*.ipynb")):
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        for cell in notebook["cells"]:
-            for output in cell.get("outputs", []):
-                found = output.get("data", {}).get(MIME, [])
-                rows += [row for row in found if chapter_of.get(row["reading"]) == path.stem]
+        judged = [row for table in notebook.filed(path, MIME) for row in table]
+        rows += [row for row in judged if chapter_of.get(row["reading"]) == path.stem]
     return _table(rows, "build")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from interp.registry import Registry
-from interp.resampling import interval
+from interp.resampling import crossing, interval
 
 OUTCOMES = ("holds", "partly", "fails", "undecided", "not run")
 """What a reading can come out as."""
@@ -66,13 +66,6 @@ def _limits(replicates: np.ndarray, level: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _crossing(replicates: np.ndarray, *, above: float = -np.inf, below: float = np.inf) -> float:
-    """(b + 1) / (n + 1) of the replicates that are not above the one threshold, or not below the other; the larger."""
-    there = replicates[np.isfinite(replicates)]
-    beyond = max(int((there <= above).sum()), int((there >= below).sum()))
-    return (beyond + 1) / (len(there) + 1)
-
-
 @RULES.register("nearly-the-same")
 def nearly_the_same(sample: Sample) -> Verdict:
     """Equivalence of calibrated scores: holds if the 90 % interval of the difference lies within +-0.10.
@@ -88,13 +81,13 @@ def nearly_the_same(sample: Sample) -> Verdict:
     retained = sample.estimate / sample.reference if sample.reference else float("nan")
     note = f"share retained {retained:z.2f}"
     if low > -SAME and high < SAME:
-        return Verdict("holds", gap, low, high, 0.90, note, _crossing(difference, above=-SAME, below=SAME))
+        return Verdict("holds", gap, low, high, 0.90, note, crossing(difference, above=-SAME, below=SAME))
     if high < -SAME:
         outcome = "fails" if _limits(sample.replicates, 0.95)[1] < COLLAPSED else "partly"
-        return Verdict(outcome, gap, low, high, 0.90, note, _crossing(difference, below=-SAME))
+        return Verdict(outcome, gap, low, high, 0.90, note, crossing(difference, below=-SAME))
     if low < SAME:
         return Verdict("undecided", gap, low, high, 0.90, note, 1.0)
-    return Verdict("fails", gap, low, high, 0.90, note, _crossing(difference, above=SAME))
+    return Verdict("fails", gap, low, high, 0.90, note, crossing(difference, above=SAME))
 
 
 @RULES.register("nearly-as-well")
@@ -114,10 +107,10 @@ def nearly_as_well(sample: Sample) -> Verdict:
         return Verdict("undecided", gap, low, high, 0.90, "what it is compared with may be at chance", 1.0)
     outcome, p = "undecided", 1.0
     if low > -SAME:
-        outcome, p = "holds", _crossing(difference, above=-SAME)
+        outcome, p = "holds", crossing(difference, above=-SAME)
     elif high < -SAME:
         outcome = "fails" if _limits(sample.replicates, 0.95)[1] < COLLAPSED else "partly"
-        p = _crossing(difference, below=-SAME)
+        p = crossing(difference, below=-SAME)
     return Verdict(outcome, gap, low, high, 0.90, f"share retained {sample.estimate / sample.reference:z.2f}", p)
 
 
@@ -198,7 +191,7 @@ def _against(sample: Sample, threshold: float, *, below: bool) -> Verdict:
 
 
 def _two_sided(replicates: np.ndarray, **thresholds: float) -> float:
-    return min(1.0, 2 * _crossing(replicates, **thresholds))
+    return min(1.0, 2 * crossing(replicates, **thresholds))
 
 
 def _not_run(why: str) -> Verdict:

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from interp.inference.permutation import PermutationNull
 from interp.inference.scores import Scores
 from interp.registry import Registry
+from interp.resampling import crossing
 
 TOP = 10
 """F1@10 looks at so many features."""
@@ -43,13 +44,7 @@ class Protocol:
 CONTROLS_NEEDED = ("original", "upper-bound", "noise", "shuffle-rows", "taxonomy-within", "random-lookup")
 METRICS_NEEDED = ("f1@10", "map@k", "rho", "auc-feature", "nn-within@1", "nn-within-chance@1")
 
-PROTOCOLS: Registry[Protocol] = Registry("evaluation protocol", "interp metrics")
-
-
-def crossing(replicates: Float[np.ndarray, "resample"], threshold: float = 0.0) -> float:
-    """One-sided bootstrap p-value: (b + 1) / (n + 1) of the replicates at or below the threshold; 1 where undefined."""
-    there = replicates[np.isfinite(replicates)]
-    return float((there <= threshold).sum() + 1) / (len(there) + 1) if len(there) else 1.0
+PROTOCOLS: Registry[Protocol] = Registry("evaluation protocol", "the chapter ground-truth")
 
 
 def guessing(metric: str, Y: Float[np.ndarray, "concept feature"]) -> float:
@@ -62,13 +57,13 @@ def guessing(metric: str, Y: Float[np.ndarray, "concept feature"]) -> float:
 
 def _raw(metric: str) -> Callable[[Observed], float]:
     def p_value(seen: Observed) -> float:
-        return crossing(seen.scores.sample("original", metric, "held-out")[1], guessing(metric, seen.Y))
+        return crossing(seen.scores.sample("original", metric, "held-out")[1], above=guessing(metric, seen.Y))
 
     return p_value
 
 
 def _calibrated(metric: str) -> Callable[[Observed], float]:
-    return lambda seen: crossing(seen.scores.sample("original", metric, "calibrated")[1])
+    return lambda seen: crossing(seen.scores.sample("original", metric, "calibrated")[1], above=0)
 
 
 def selectivity(scores: Scores, control: str, metric: str = "f1@10") -> tuple[float, Float[np.ndarray, "resample"]]:
@@ -79,7 +74,7 @@ def selectivity(scores: Scores, control: str, metric: str = "f1@10") -> tuple[fl
 
 
 def _selective(control: str) -> Callable[[Observed], float]:
-    return lambda seen: crossing(selectivity(seen.scores, control)[1])
+    return lambda seen: crossing(selectivity(seen.scores, control)[1], above=0)
 
 
 def _permuted(control: str) -> Callable[[Observed], float]:
@@ -88,7 +83,7 @@ def _permuted(control: str) -> Callable[[Observed], float]:
 
 def _within(seen: Observed) -> float:
     found, chance = (seen.scores.sample("original", m, "held-out")[1] for m in ("nn-within@1", "nn-within-chance@1"))
-    return crossing(found - chance)
+    return crossing(found - chance, above=0)
 
 
 def _all(*names: str) -> Callable[[Observed], float]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from interp.errors import InputError
+from interp.files import replacing
 from interp.profile import Profile, project_root
 from interp.registry import unknown
 
@@ -29,12 +30,6 @@ KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 def names() -> list[str]:
     """Every chapter there is."""
     return sorted(p.stem for p in (project_root() / "notebooks").glob("*.md"))
-
-
-def in_order() -> list[str]:
-    """Every chapter in the order of the table of contents."""
-    contents = (project_root() / "_toc.yml").read_text(encoding="utf-8")
-    return re.findall(r"^\s*- file: book/chapters/([\w-]+)$", contents, re.MULTILINE)
 
 
 def source(chapter: str) -> Path:
@@ -71,11 +66,11 @@ def written(notebook: Any) -> str:
 
 
 def title(chapter: str) -> str:
-    """The chapter's first heading."""
+    """The chapter's first heading, as text."""
     found = re.search(r"^# (.+)$", source(chapter).read_text(encoding="utf-8"), re.MULTILINE)
     if found is None:
         raise InputError(f"chapter {chapter} has no title: begin it with a line `# Title`")
-    return found.group(1)
+    return re.sub(r"\\([^\w\s])", r"\1", found.group(1))
 
 
 def parameters(chapter: str) -> dict[str, Any]:
@@ -203,10 +198,8 @@ def execute(chapter: str, values: Mapping[str, Any], out: Path) -> float:
         notebook = nbformat.read(result, as_version=4)
         show_parameters(notebook, known, values)
         notebook = canonical(notebook)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.name}.{os.getpid()}")
-    nbformat.write(notebook, partial)
-    partial.replace(out)
+    with replacing(out) as partial:
+        nbformat.write(notebook, partial)
     return time.perf_counter() - started
 
 

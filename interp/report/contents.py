@@ -19,6 +19,22 @@ def path() -> Path:
     return project_root() / "_toc.yml"
 
 
+def pages() -> list[str]:
+    """Every page in the order of the book, as the table of contents names it (``book/chapters/residual-mixing``)."""
+    content = yaml.safe_load(path().read_text(encoding="utf-8"))
+    return [content["root"], *(page for part in content["parts"] for page in _pages(part["chapters"]))]
+
+
+def _pages(entries: list[dict[str, Any]]) -> list[str]:
+    """Each entry and what stands under it."""
+    return [page for entry in entries for page in (entry["file"], *_pages(entry.get("sections", [])))]
+
+
+def chapters() -> list[str]:
+    """Every chapter that is executed, in the order of the book."""
+    return [Path(page).name for page in pages() if Path(page).parent.name == "chapters"]
+
+
 def forks() -> list[str]:
     """The chapters that `interp fork` made."""
     return [

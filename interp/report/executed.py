@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from interp import notebook
 from interp.errors import InputError
 from interp.report.provenance import MIME
-
-
-def outputs(path: Path) -> list[dict[str, Any]]:
-    """The data of every output of an executed notebook, by MIME type."""
-    notebook = json.loads(path.read_text(encoding="utf-8"))
-    return [o["data"] for cell in notebook["cells"] for o in cell.get("outputs", []) if "data" in o]
 
 
 def figure(path: Path, key: str) -> str:
@@ -27,7 +21,7 @@ def figure(path: Path, key: str) -> str:
     InputError
         If the chapter has no such figure.
     """
-    for data in outputs(path):
+    for data in notebook.outputs(path):
         content = "".join(data.get("text/html", ""))
         found = re.search(rf'<figure class="interp-figure" id="fig-{re.escape(key)}">.*?</figure>', content, re.DOTALL)
         if found:
@@ -45,7 +39,7 @@ def records(folder: Path) -> dict[str, dict[str, Any]]:
     """
     found = {}
     for path in sorted(folder.glob("*.ipynb")):
-        filed = [data[MIME] for data in outputs(path) if MIME in data]
+        filed = notebook.filed(path, MIME)
         if not filed:
             raise InputError(f"{path} has no provenance; execute the chapter again")
         found[path.stem] = filed[-1]

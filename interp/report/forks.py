@@ -7,7 +7,6 @@ that works on a chapter works on it. Making one and removing it leaves every fil
 from __future__ import annotations
 
 import ast
-import os
 import re
 import tempfile
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from typing import Any
 
 from interp import profile as profiles
 from interp.errors import InputError
+from interp.files import replacing
 from interp.profile import project_root
 from interp.registry import unknown
 from interp.report import chapters, contents, yaml_lines
@@ -70,7 +70,7 @@ def make(
     """
     known = chapters.parameters(chapter)
     values = _values(chapter, known, subject, norms, given or {})
-    original = _title(chapter)
+    original = chapters.title(chapter)
     told = [x for x in (subject, norms) if x] or [f"{k} {_shown(v)}" for k, v in values.items()]
     named = _plain(title) or f"{original}: {', '.join(told)}"[:LONGEST_TITLE]
     short = [chapter, *(Path(x.split("@")[0]).stem if x == norms else _short(x) for x in (subject, norms) if x)]
@@ -198,12 +198,6 @@ def escaped(text: str) -> str:
     return _MARKUP.sub(r"\\\1", " ".join(text.split()))
 
 
-def _title(chapter: str) -> str:
-    """The heading of a chapter, as text."""
-    first = chapters.read(chapter).cells[0].source.splitlines()[0]
-    return re.sub(r"\\([^\w\s])", r"\1", first.removeprefix("# "))
-
-
 def _notebook(fork: Fork, original: str) -> str:
     """The chapter's text with another heading, a note where it comes from, and its parameters set."""
     notebook = chapters.read(fork.chapter)
@@ -268,6 +262,5 @@ def _entered(fork: Fork) -> dict[Path, str]:
 
 
 def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")

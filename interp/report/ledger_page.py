@@ -9,6 +9,8 @@ import pandas as pd
 
 from interp.claims import CLAIMS, Reading, readings
 from interp.claims.ledger import BODY
+from interp.resampling import with_interval
+from interp.subjects.catalogue import Name
 
 GLYPHS = {"holds": "✓", "partly": "◐", "fails": "✕", "undecided": "?", "not run": "–"}
 """Outcomes can be told apart without colour."""
@@ -55,8 +57,8 @@ def _glance(claim: str, rows: pd.DataFrame) -> str:
 
 
 def _is_twin(subject: str) -> bool:
-    """Whether a body's subject is an untrained twin, by its name (``minilm:random``, ``random weights``)."""
-    return ":" in subject or subject.endswith(" weights")
+    """Whether a body's subject is an untrained twin; a reading that was not run has none."""
+    return bool(subject) and Name.parse(subject).twin is not None
 
 
 def _counts(outcomes: Iterable[str]) -> str:
@@ -107,7 +109,7 @@ def _body(subject: str, data: str, mapping: str, source: str) -> str:
 def _cell(row: pd.Series) -> str:
     if row["outcome"] == "not run":
         return f"{_chip('not run')}<br><small>{html.escape(str(row['note']))}</small>"
-    numbers = f"{row['statistic']:z.2f} [{row['low']:z.2f}, {row['high']:z.2f}]"
+    numbers = with_interval(row["statistic"], row["low"], row["high"])
     p = row["p_holm"]
     told = "" if pd.isna(p) or p >= 1 else f", p {'&lt; .01' if p < 0.01 else f'= {p:.2f}'}"
     note = f"<br><small>{html.escape(row['note'])}</small>" if row["note"] else ""

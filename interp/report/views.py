@@ -21,6 +21,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interp.errors import InputError
+from interp.files import replacing
 from interp.profile import project_root
 
 SCRIPTS = ("d3.min.js", "jquery.min.js")
@@ -150,10 +151,8 @@ def game_page(rounds: Sequence[dict[str, Any]], title: str, question: str) -> st
 def write(name: str, content: str) -> Path:
     """Write a view under `folder`, whole or not at all."""
     path = folder() / file_name(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(content, encoding="utf-8")
-    partial.replace(path)
+    with replacing(path) as partial:
+        partial.write_text(content, encoding="utf-8")
     return path
 
 

@@ -10,7 +10,7 @@ from interp import claims, reference, store
 from interp.claims import ledger
 from interp.controls import CONTROLS
 from interp.inference import Scores, protocols
-from interp.resampling import interval
+from interp.resampling import crossing, interval
 from interp.studies.property_inference import property_scores
 
 NAME = "property-inference"
@@ -124,7 +124,7 @@ def selectivities(scores: Scores) -> pd.DataFrame:
             estimate, replicates = protocols.selectivity(scores, control, metric)
             low, high = interval(replicates)
             row = {"control": control, "beyond": beyond, "metric": metric, "estimate": estimate}
-            rows.append(row | {"low": float(low), "high": float(high), "p": protocols.crossing(replicates)})
+            rows.append(row | {"low": float(low), "high": float(high), "p": crossing(replicates, above=0)})
     return pd.DataFrame(rows)
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interp.errors import InputError
+from interp.files import known_sha256
 from interp.registry import Registry, unknown
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def identify(name: str) -> str:
 def _folder_checksum(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in [*sorted(_weights(folder)), folder / "config.json"]:
-        digest.update(_sha256(path).encode())
+        digest.update(known_sha256(path).encode())
     return digest.hexdigest()[:16]
 
 
@@ -148,21 +148,6 @@ def _weights(folder: Path) -> list[Path]:
     return found
 
 
-@lru_cache(maxsize=64)
-def _sha256_of(path: Path, size: int, changed: int) -> str:  # noqa: ARG001  (the file's state is the cache's key)
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    path = path.resolve()
-    state = path.stat()
-    return _sha256_of(path, state.st_size, state.st_mtime_ns)
-
-
 def _folder(name: str, source: Source | Path) -> Path:
     """The local folder with a subject's files, downloaded if need be, its weights checked."""
     if isinstance(source, Path):
@@ -175,7 +160,7 @@ def _folder(name: str, source: Source | Path) -> Path:
         folder = hub.snapshot(source.repository, source.revision)
         _weights(folder)
         hub.check(folder, source.repository, source.revision)
-    if source.sha256 and _sha256(folder / WEIGHTS) != source.sha256:
+    if source.sha256 and known_sha256(folder / WEIGHTS) != source.sha256:
         raise InputError(
             f"the weights of {name} have the wrong checksum ({folder / WEIGHTS}): remove them and get them again"
         )

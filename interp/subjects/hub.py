@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from interp.errors import InputError
+from interp.files import known_sha256
 
 WANTED = [
     "*.safetensors",
@@ -86,13 +87,11 @@ def check(folder: Path, repository: str, revision: str) -> None:
     InputError
         Naming the file whose bytes differ, or that cannot be checked.
     """
-    from interp.subjects.catalogue import _sha256
-
     for path in folder.glob("*.safetensors"):
         recorded = path.resolve().name
         if not re.fullmatch(r"[0-9a-f]{64}", recorded):
             recorded = _recorded(repository, revision, path.name)
-        if _sha256(path) != recorded:
+        if known_sha256(path) != recorded:
             raise InputError(f"{path} has the wrong checksum: remove it and load {repository} again")
 
 

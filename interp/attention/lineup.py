@@ -35,12 +35,14 @@ class Candidate:
     def _apply(self) -> Apply:
         return PERTURBATIONS[self.perturbation].make(self.subject, self.seed)
 
+    def attend(self, text: str) -> list[Float[Tensor, "1 head query key"]]:
+        """The maps of one text over all its tokens, layer by layer."""
+        return attend(self.subject, self._apply(Given((text,), self.subject.encode([text]))))
+
     def maps(self, text: str) -> tuple[Float[Tensor, "layer head query key"], Layout]:
         """The inner maps of one text, and its layout without special tokens."""
-        batch = self.subject.encode([text])
-        perturbed = self._apply(Given((text,), batch))
-        layout = Layout.of(self.subject, batch)
-        every = torch.cat([inner_map(m, layout) for m in attend(self.subject, perturbed)])
+        layout = Layout.of(self.subject, self.subject.encode([text]))
+        every = torch.cat([inner_map(m, layout) for m in self.attend(text)])
         return every, layout.inner()
 
 

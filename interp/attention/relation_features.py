@@ -18,9 +18,9 @@ DIRECTIONS = ("back", "ahead")
 cannot do."""
 
 
-def directions(subject: Subject) -> tuple[str, ...]:
+def directions(causal: bool) -> tuple[str, ...]:
     """The directions in which attention can flow; a causal subject has no ``ahead``, and gets no feature for it."""
-    return DIRECTIONS[:1] if subject.causal else DIRECTIONS
+    return DIRECTIONS[:1] if causal else DIRECTIONS
 
 
 def noun_pieces(subject: Subject, sentence: Sentence) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -67,7 +67,7 @@ def pair_attention(
     """
     pieces = [noun_pieces(subject, sentence) for sentence in sentences]
     ordered = [sorted(pair) for pair in pieces]  # the earlier noun first
-    flows = directions(subject)
+    flows = directions(subject.causal)
     found = np.empty((len(sentences), len(flows), subject.n_layers, subject.n_heads), dtype=np.float64)
     for batch in subject.batches([s.text for s in sentences], batch_size):
         length = batch.ids.shape[1]

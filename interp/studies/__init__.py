@@ -6,31 +6,33 @@ same computation and share its stored result.
 
 from interp.studies.attention_maps import (
     attention_crossed,
-    attention_lineup,
     attention_positions,
     attention_structure,
     attention_swaps,
-    candidates,
     with_twins,
 )
 from interp.studies.blank_out import blank_out
+from interp.studies.description import description, word_pieces
 from interp.studies.ground_truth import operating_characteristic, planted_norms, recommended
+from interp.studies.lineup import attention_example, attention_lineup, attention_rounds
 from interp.studies.permutation_null import permutation_null
 from interp.studies.property_inference import property_scores, some_concepts
 from interp.studies.relation_probe import probe_counts, probe_items, probe_scores
-from interp.studies.residual_stream import residual_mixing
+from interp.studies.residual_stream import residual_mixing, traced_text
 from interp.studies.sensitivity import sensitivity, sensitivity_moves, sensitivity_table
 from interp.studies.sparsity_and_geometry import norm_shapes, ratings_floor, synthetic_scores
 from interp.studies.token_identity import token_identity
 
 __all__ = [
     "attention_crossed",
+    "attention_example",
     "attention_lineup",
     "attention_positions",
+    "attention_rounds",
     "attention_structure",
     "attention_swaps",
     "blank_out",
-    "candidates",
+    "description",
     "norm_shapes",
     "operating_characteristic",
     "permutation_null",
@@ -48,5 +50,7 @@ __all__ = [
     "some_concepts",
     "synthetic_scores",
     "token_identity",
+    "traced_text",
     "with_twins",
+    "word_pieces",
 ]

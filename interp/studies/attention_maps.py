@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import pandas as pd
 
 from interp import attention, corpora, subjects
-from interp.attention import lineup
 from interp.corpora import embedded
 from interp.store import Tables, study
 
 
-def _texts(subject: subjects.Subject, corpus: str, count: int) -> list[str]:
+def some_texts(subject: subjects.Subject, corpus: str, count: int) -> list[str]:
     """`count` eligible texts of a corpus, the same for all subjects with this tokenizer."""
     pool = corpora.load(corpus).sample(4 * count)  # many are too short or too long
     return attention.eligible(subject, pool)[:count]
@@ -31,7 +30,7 @@ def _structure(
     device: str,
 ) -> Tables:
     model = subjects.load(subject, device=device, dtype=dtype)
-    chosen = _texts(model, corpus, texts)
+    chosen = some_texts(model, corpus, texts)
     table, heads = attention.map_tables(model, chosen, perturbations, seeds=seeds, batch_size=batch_size)
     return {"texts": table, "heads": heads}
 
@@ -172,30 +171,3 @@ def attention_positions(
         dtype=dtype,
         device=device,
     )
-
-
-def candidates(subject: str, *, dtype: str = "float32", device: str = "cpu") -> list[lineup.Candidate]:
-    """The trained subject on the real text, the same on shuffled embeddings, and its two twins."""
-    trained, fresh, permuted = (
-        subjects.load(name, device=device, dtype=dtype)
-        for name in (subject, f"{subject}:random", f"{subject}:permuted")
-    )
-    return [
-        lineup.Candidate("trained, real sentence", trained),
-        lineup.Candidate("trained, shuffled embeddings", trained, "shuffle-embeddings"),
-        lineup.Candidate("fresh random weights", fresh),
-        lineup.Candidate("permuted weights", permuted),
-    ]
-
-
-@study("attention-lineup", identities={"subject": subjects.identify, "corpus": corpora.identify})
-def _lineup(*, subject: str, corpus: str, texts: int, dtype: str, device: str) -> Tables:
-    found = candidates(subject, dtype=dtype, device=device)
-    return {"players": lineup.players_table(found, _texts(found[0].subject, corpus, texts))}
-
-
-def attention_lineup(
-    subject: str, corpus: str = "plain", *, texts: int = 60, dtype: str = "float32", device: str = "cpu"
-) -> pd.DataFrame:
-    """What players without eyes take for the trained model on the real sentence (see `lineup.players_table`)."""
-    return _lineup(subject=subject, corpus=corpus, texts=texts, dtype=dtype, device=device)["players"]

@@ -9,6 +9,7 @@ import pandas as pd
 from interp import corpora, residual, subjects
 from interp.residual.blanking import blanking_table
 from interp.store import Tables, study
+from interp.studies.description import description
 
 
 @study("blank-out", identities={"subject": subjects.identify, "corpus": corpora.identify})
@@ -31,8 +32,7 @@ def blank_out(
 ) -> pd.DataFrame:
     """`residual.blanking.blanking_table` of `texts` sentences of a corpus; every method that the subject allows."""
     if methods is None:
-        model = subjects.load(subject)
-        methods = [name for name, method in residual.METHODS.items() if method.lacking(model) is None]
+        methods = [name for name, why in description(subject).lacking.items() if not why]
     return _blanked(
         subject=subject, corpus=corpus, texts=texts, methods=list(methods), probes=probes, dtype=dtype, device=device
     )["blanked"]

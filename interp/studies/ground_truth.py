@@ -19,7 +19,7 @@ from interp.inference.planting import planted
 from interp.inference.protocols import CONTROLS_NEEDED, METRICS_NEEDED, PROTOCOLS, Observed
 from interp.seeding import generator
 from interp.store import Tables, study
-from interp.studies.property_inference import checksum, some_concepts
+from interp.studies.property_inference import some_concepts
 from interp.studies.sparsity_and_geometry import Synthetic
 
 LEVEL = 0.05
@@ -66,7 +66,7 @@ DOSES = tuple(Condition(f"alpha {a:g}", a, CATEGORY) for a in (0.1, 0.2, 0.4, 0.
 CONDITIONS = (*NULLS, *DOSES)
 
 
-@study("planted-norms", identities={"subject": subjects.identify, "norms": checksum})
+@study("planted-norms", identities={"subject": subjects.identify, "norms": norm_sets.identify})
 def _block(
     *,
     subject: str,

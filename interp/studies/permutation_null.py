@@ -21,10 +21,6 @@ BLOCK = 50
 """Permutations kept together: what an interruption can cost."""
 
 
-def _checksum(name: str) -> str:
-    return norm_sets.load(name).checksum
-
-
 @functools.lru_cache(maxsize=1)
 def _data(
     subject: str, norms: str, embedding: str, concepts: int | None, dtype: str, device: str
@@ -35,7 +31,11 @@ def _data(
     return model.lemma_vectors(loaded.lemmas, embedding), loaded
 
 
-@study("permutation-null", identities={"subject": subjects.identify, "norms": _checksum}, volatile=("device", "total"))
+@study(
+    "permutation-null",
+    identities={"subject": subjects.identify, "norms": norm_sets.identify},
+    volatile=("device", "total"),
+)
 def _block(
     *,
     subject: str,

@@ -19,12 +19,6 @@ from interp.registry import unknown
 from interp.seeding import generator
 from interp.store import Tables, study
 
-
-def checksum(name: str) -> str:
-    """What exactly a name of norms stands for, for the store."""
-    return norm_sets.load(name).checksum
-
-
 CASINGS = {"lower": str.lower, "capitalised": str.capitalize}
 """How the lemmas are spelled when they are embedded; an uncased vocabulary knows no difference."""
 
@@ -36,7 +30,7 @@ def some_concepts(norms: NormSet, count: int | None) -> NormSet:
     return norms.subset(np.sort(generator(0, "concepts").choice(len(norms.concepts), size=count, replace=False)))
 
 
-@study("property-inference", identities={"subject": subjects.identify, "norms": checksum})
+@study("property-inference", identities={"subject": subjects.identify, "norms": norm_sets.identify})
 def _one_control(
     *,
     subject: str,

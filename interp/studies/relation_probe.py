@@ -22,10 +22,6 @@ from interp.subjects.catalogue import Name
 DEFAULT_PATTERNS = ("hp01", "hp03", "hp05", "hp08")
 
 
-def _checksum(name: str) -> str:
-    return norm_sets.load(name).checksum
-
-
 def nouns_for(model: subjects.Subject, found: superordinates.Hyponymy) -> Nouns:
     """The pairs of a norm set with what their negatives are drawn from, matched on the subject's static vectors."""
     hypernyms = frozenset().union(*found.listed.values())
@@ -46,7 +42,7 @@ def _items(
     return items(nouns_for(model, found), kinds), found.mass
 
 
-@study("relation-probe", identities={"subject": subjects.identify, "norms": _checksum})
+@study("relation-probe", identities={"subject": subjects.identify, "norms": norm_sets.identify})
 def _one_input(
     *,
     subject: str,

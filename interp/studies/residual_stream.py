@@ -1,10 +1,12 @@
-"""Own share and mixing of a subject over a corpus."""
+"""Own share and mixing of a subject over a corpus, and of one sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from interp import corpora, residual, subjects
 from interp.store import Tables, study
@@ -61,3 +63,19 @@ def residual_mixing(
         for (number, _), mine in groups.items()
     ]
     return pd.concat(tables, ignore_index=True)
+
+
+@study("traced-text", identities={"subject": subjects.identify})
+def _traced(*, subject: str, text: str, method: str, dtype: str, device: str) -> Tables:
+    traced = residual.trace_text(subjects.load(subject, device=device, dtype=dtype), text, method)
+    own = traced.own_share(cumulated=True).double().numpy(force=True)
+    columns = [f"block {i + 1}" for i in range(len(own))]
+    return {"own": pd.DataFrame(own.T, columns=columns).assign(token=traced.tokens)}
+
+
+def traced_text(
+    subject: str, text: str, method: str = "propagated", *, dtype: str = "float32", device: str = "cpu"
+) -> tuple[list[str], Float[np.ndarray, "block token"]]:
+    """The tokens of one text, and the own share of each after each block (`residual.trace_text`, cumulated)."""
+    table = _traced(subject=subject, text=text, method=method, dtype=dtype, device=device)["own"]
+    return table["token"].tolist(), table.drop(columns="token").to_numpy().T

@@ -16,7 +16,7 @@ from interp.inference.metrics import FEWEST_CARRIERS
 from interp.resampling import interval
 from interp.seeding import generator
 from interp.store import Tables, study
-from interp.studies.property_inference import checksum, some_concepts
+from interp.studies.property_inference import some_concepts
 
 METRICS = ("f1@10", "map@k", "auc-feature", "r2", "nn@10", "rho", "rho-max")
 RELATIVE = "rho / rho-max"
@@ -33,7 +33,7 @@ class Synthetic:
     kinds: tuple[str, ...] | None = None
 
 
-@study("synthetic-norms", identities={"subject": subjects.identify, "norms": checksum})
+@study("synthetic-norms", identities={"subject": subjects.identify, "norms": norm_sets.identify})
 def _one_target(
     *,
     subject: str,
@@ -145,7 +145,7 @@ def synthetic_scores(
     )
 
 
-@study("synthetic-ratings", identities={"norms": checksum})
+@study("synthetic-ratings", identities={"norms": norm_sets.identify})
 def _ratings(
     *, norms: str, between: list[float], features: int, rank: int, folds: int, seeds: list[int], concepts: int | None
 ) -> Tables:
@@ -203,7 +203,7 @@ COMPONENTS = 200
 """How many principal components a spectrum is kept for."""
 
 
-@study("norm-shapes", identities={"norms": checksum})
+@study("norm-shapes", identities={"norms": norm_sets.identify})
 def _shapes(*, norms: str, concepts: int | None) -> Tables:
     loaded = some_concepts(norm_sets.load(norms), concepts)
     problem = Problem(np.zeros((len(loaded.lemmas), 1)), loaded.values, loaded.lemmas, loaded.taxonomy, loaded.kinds)

@@ -1,14 +1,16 @@
 """Chapters: in their committed form, executed on `smoke`, the same bytes twice, bad input in one line."""
 
 import ast
+import os
 
 import nbformat
 import pytest
 import yaml
 
-from interp import profile
+from interp import archive, profile
 from interp.errors import InputError
 from interp.report import chapters
+from interp.subjects import SUBJECTS
 from scripts import canonical
 from tests.conftest import ROOT
 
@@ -72,17 +74,40 @@ def test_executes_on_smoke_with_figures_numbers_and_provenance(executed, name):
     assert [c.id for c in notebook.cells] == [f"cell-{i:03d}" for i in range(len(notebook.cells))]
 
 
+@pytest.fixture
+def elsewhere(executed, monkeypatch, tmp_path):
+    """The results of `executed` in a store that an archive brought, where the subject's package has no weights."""
+    monkeypatch.setenv("INTERP_RESULTS", str(executed / "results"))
+    packed = executed / "results.zip"
+    if not packed.exists():
+        archive.pack(packed)
+    monkeypatch.setenv("INTERP_RESULTS", str(tmp_path / "results"))
+    archive.unpack(packed)
+    package = tmp_path / "without" / str(SUBJECTS["minilm"].package)
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(package.parent), os.environ.get("PYTHONPATH", "")]))
+    return tmp_path
+
+
 @pytest.mark.slow
 @ONE_PROCESS
-def test_a_replay_differs_in_nothing_but_the_clock(executed, monkeypatch):
-    name = "residual-mixing"
-    monkeypatch.setenv("INTERP_RESULTS", str(executed / "results"))
+@pytest.mark.parametrize("name", chapters.names())
+def test_a_replay_from_an_archive_needs_no_model_and_differs_in_nothing_but_the_clock(executed, elsewhere, name):
     values = profile.load("smoke").of(name, chapters.parameters(name))
-    chapters.execute(name, values, executed / "again" / f"{name}.ipynb")
-    first, again = (nbformat.read(executed / f / f"{name}.ipynb", as_version=4) for f in ("first", "again"))
+    chapters.execute(name, values, elsewhere / f"{name}.ipynb")
+    first, again = (nbformat.read(f / f"{name}.ipynb", as_version=4) for f in (executed / "first", elsewhere))
     for a, b in zip(first.cells[:-1], again.cells[:-1], strict=True):
         assert a.source == b.source
         assert a.get("outputs") == b.get("outputs")
+
+
+@pytest.mark.slow
+@ONE_PROCESS
+def test_where_there_is_neither_model_nor_result_a_line_says_so(elsewhere, monkeypatch):
+    monkeypatch.setenv("INTERP_RESULTS", str(elsewhere / "none"))
+    with pytest.raises(InputError, match=r"chapter residual-mixing: cannot get .*MiniLM"):
+        chapters.execute("residual-mixing", {"texts": 3}, elsewhere / "x.ipynb")
 
 
 @pytest.mark.slow

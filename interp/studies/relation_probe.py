@@ -33,13 +33,16 @@ def nouns_for(model: subjects.Subject, found: superordinates.Hyponymy) -> Nouns:
 
 
 @lru_cache(maxsize=2)
+def _hyponymy(norms: str, pairs: int | None, ancestors: str) -> superordinates.Hyponymy:
+    return superordinates.hyponymy(norm_sets.load(norms), count=pairs, with_wordnet=ancestors == "wordnet")
+
+
+@study("relation-items", identities={"subject": subjects.identify, "norms": norm_sets.identify})
 def _items(
-    subject: str, norms: str, pairs: int | None, ancestors: str, kinds: tuple[str, ...], dtype: str, device: str
-) -> tuple[pd.DataFrame, frozenset[str]]:
-    """True and wrong pairs: the same for every input, drawn with the static vectors of the subject itself."""
+    *, subject: str, norms: str, pairs: int | None, ancestors: str, negatives: list[str], dtype: str, device: str
+) -> Tables:
     model = subjects.load(subject, dtype=dtype, device=device)
-    found = superordinates.hyponymy(norm_sets.load(norms), count=pairs, with_wordnet=ancestors == "wordnet")
-    return items(nouns_for(model, found), kinds), found.mass
+    return {"items": items(nouns_for(model, _hyponymy(norms, pairs, ancestors)), negatives)}
 
 
 @study("relation-probe", identities={"subject": subjects.identify, "norms": norm_sets.identify})
@@ -61,7 +64,10 @@ def _one_input(
     dtype: str,
     device: str,
 ) -> Tables:
-    drawn, mass = _items(subject, norms, pairs, ancestors, tuple(negatives), dtype, device)
+    drawn = probe_items(
+        subject, norms, negatives=negatives, pairs=pairs, ancestors=ancestors, dtype=dtype, device=device
+    )
+    mass = _hyponymy(norms, pairs, ancestors).mass
     nouns = drawn[["concept", "slot"]].drop_duplicates().merge(pd.DataFrame({"pattern": patterns}), how="cross")
     known = pattern_table.patterns(patterns)
     sentences = [pattern_table.fill(known[p], c, s, mass=mass) for c, s, p in nouns.itertuples(index=False)]
@@ -163,9 +169,19 @@ def probe_items(
     dtype: str = "float32",
     device: str = "cpu",
 ) -> pd.DataFrame:
-    """The true and wrong pairs that `probe_counts` works on (see `attention.relation_items.items`)."""
-    source = superordinates.settled_ancestors(ancestors)
-    return _items(subject, norms, pairs, source, tuple(negatives), dtype, device)[0].copy()
+    """The true and wrong pairs that `probe_counts` works on, the same for every input (`attention.relation_items`).
+
+    They depend on the subject, because some negatives are matched on its static vectors.
+    """
+    return _items(
+        subject=subject,
+        norms=norms,
+        pairs=pairs,
+        ancestors=superordinates.settled_ancestors(ancestors),
+        negatives=[NEGATIVES[kind].name for kind in negatives],
+        dtype=dtype,
+        device=device,
+    )["items"]
 
 
 def probe_scores(counts: pd.DataFrame) -> pd.DataFrame:

@@ -532,6 +532,36 @@ def fork(
     )
 
 
+@app.command("train-positions")
+def train_positions(
+    scheme: Annotated[str, typer.Option(help="rotary, alibi, absolute, none, or all; commas between several.")] = "all",
+    size: Annotated[str, typer.Option(help="small (minutes a scheme on a CPU), large (for a GPU), tiny.")] = "small",
+    seed: Annotated[int, typer.Option(help="Of the initial weights and the order of the text.")] = 0,
+    out: Annotated[Path, typer.Option(help="One folder a scheme is written in here.")] = Path("positions"),
+    steps: Annotated[int | None, typer.Option(help="Another number of steps than the size's.")] = None,
+    device: Device = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Train a small decoder under each position scheme on public-domain prose; goes on where it was interrupted."""
+    from interp import pretraining
+    from interp.subjects.positions import SCHEMES
+
+    schemes = list(SCHEMES) if scheme == "all" else scheme.split(",")
+    records = pretraining.run(schemes, size, seed=seed, out=out, device=device, steps=steps)
+    rows = [
+        {
+            "scheme": name,
+            "steps": record["step"],
+            "tokens": record["tokens"],
+            "held-out loss": sum(record["held out windows"]) / len(record["held out windows"]),
+            "seconds": round(record["seconds"]),
+            "folder": str(out / name),
+        }
+        for name, record in records.items()
+    ]
+    _print(rows, as_json, f"{size}, seed {seed}: any folder serves as a subject (--subject FOLDER)")
+
+
 @app.command()
 def pack(
     out: Annotated[Path, typer.Argument(help="The archive to write (.zip).")] = Path("interp-results.zip"),

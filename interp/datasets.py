@@ -160,6 +160,20 @@ for _dataset in (
         "CC BY-SA 4.0 (annotations); some texts belong to others",
         "Silveira et al. 2014, LREC",
     ),
+    Dataset(
+        "prose",
+        "57 public-domain English books, 245,806 sentences: what `interp train-positions` trains on",
+        tuple(
+            File(f"prose-{part}.tsv", sha)
+            for part, sha in (
+                (1, "752a83a07f80f9cd1c1b6d99442948d66c5bb8107ef208c64f5b4cfb16fef7a3"),
+                (2, "7ed4f000cc1aa97344a19dd410a1385edf0ab9b1ae10f7e7506da2b980e7a8b0"),
+                (3, "599ebfa22644ea848af175946cf470fb23dbf38ddff1a7b046454aa1f5d368c0"),
+            )
+        ),
+        "public domain in the USA; first published 1923 or earlier, or listed as such by Project Gutenberg",
+        "the books themselves; texts from Project Gutenberg and mlschmitt/classic-books-markdown",
+    ),
 ):
     DATASETS.add(_dataset.name, _dataset)
 

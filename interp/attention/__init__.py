@@ -6,7 +6,7 @@ from interp.attention.follows import Swap, follows_table, index, index_by_layer,
 from interp.attention.layout import Layout, inner_map
 from interp.attention.measuring import head_values, map_tables, pooled
 from interp.attention.perturbations import PERTURBATIONS, Given, attend
-from interp.attention.positional import one_length, positional_table, share
+from interp.attention.positional import one_length, positional_table, share, share_by_layer
 from interp.attention.sentences import eligible
 from interp.attention.structure import MEASURES, structure
 
@@ -32,6 +32,7 @@ __all__ = [
     "pooled",
     "positional_table",
     "share",
+    "share_by_layer",
     "shares",
     "structure",
     "swappable",

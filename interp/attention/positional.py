@@ -15,6 +15,8 @@ from tqdm import tqdm
 from interp.attention.layout import Layout, inner_map, relative
 from interp.attention.perturbations import PERTURBATIONS, Given, attend
 from interp.errors import InputError
+from interp.resampling import interval
+from interp.seeding import generator
 from interp.subjects.subject import Batch, Subject
 
 ENOUGH = 300
@@ -132,3 +134,24 @@ def share(table: pd.DataFrame, by: Sequence[str] = ("map", "layer", "head")) -> 
     """Positional share, 1 - error / spread: cross-validated R2. 1: the places say it all; 0: no more than evenness."""
     sums = table.groupby(list(by), sort=True)[["error", "spread"]].sum()
     return 1 - sums["error"] / sums["spread"]
+
+
+def share_by_layer(table: pd.DataFrame, *, resamples: int = 1000, level: float = 0.95) -> pd.DataFrame:
+    """`share` over all heads of a layer, and of all layers (layer 0), with bootstrap intervals over texts.
+
+    The mean maps that predict are those of all texts, and are not made anew for each resample.
+
+    Returns
+    -------
+    DataFrame
+        One row = (map, layer): `value`, `low`, `high`.
+    """
+    texts = np.sort(table["text"].unique())
+    counts = generator(0, "texts").multinomial(len(texts), np.full(len(texts), 1 / len(texts)), size=resamples)
+    both = pd.concat([table.assign(layer=0), table], ignore_index=True)
+    rows = []
+    for (which, layer), group in both.groupby(["map", "layer"], sort=True):
+        sums = group.groupby("text")[["error", "spread"]].sum().reindex(texts).to_numpy()
+        low, high = interval(1 - (counts @ sums[:, 0]) / (counts @ sums[:, 1]), level)
+        rows.append((which, int(layer), 1 - sums[:, 0].sum() / sums[:, 1].sum(), float(low), float(high)))
+    return pd.DataFrame(rows, columns=["map", "layer", "value", "low", "high"])

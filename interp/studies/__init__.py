@@ -22,6 +22,7 @@ from interp.studies.residual_stream import residual_mixing, traced_text
 from interp.studies.sensitivity import sensitivity, sensitivity_moves, sensitivity_table
 from interp.studies.sparsity_and_geometry import norm_shapes, ratings_floor, synthetic_scores
 from interp.studies.token_identity import token_identity
+from interp.studies.training_record import perplexity, training_record
 
 __all__ = [
     "attention_crossed",
@@ -36,6 +37,7 @@ __all__ = [
     "norm_shapes",
     "operating_characteristic",
     "permutation_null",
+    "perplexity",
     "planted_norms",
     "probe_counts",
     "probe_items",
@@ -51,6 +53,7 @@ __all__ = [
     "synthetic_scores",
     "token_identity",
     "traced_text",
+    "training_record",
     "with_twins",
     "word_pieces",
 ]

@@ -5,7 +5,7 @@ Everything else in the package works on these names, so supporting another famil
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from torch import nn
@@ -131,6 +131,7 @@ FAMILIES: dict[str, Anatomy] = {
     "llama": _LLAMA,
     "mistral": _LLAMA,
     "qwen2": _LLAMA,
+    "interp_positions": replace(_LLAMA, embedding_output="entrance"),
 }
 """By `config.model_type`."""
 

@@ -31,6 +31,8 @@ class Source:
     """Of `model.safetensors`, where it is known; a hub download without it is checked against the hub's own record."""
     package: str | None = None
     """A Python package that carries the files, so that no hub is needed."""
+    folder: str = "model"
+    """The files' folder in that package."""
 
 
 SUBJECTS: Registry[Source] = Registry("subject", "interp subjects")
@@ -71,6 +73,27 @@ SUBJECTS.add(
         "12 layers x 12 heads x 768: decoder, rotary positions, parallel blocks",
     ),
 )
+
+_DECODERS = {
+    "rotary": "cdb7972ed6463188b9dfef0ab156b9b9ba752e2708a2f940d082fc51f398fca1",
+    "alibi": "e3ae92efa88b8c1fc8e7352c587fdfb3360d14d55851aa246d4e96fba5e4d177",
+    "absolute": "fd8028c58b996f2a773a175405e710ffc9b1b5accd992be800953ec96064b3db",
+    "none": "9949632a16048f7937e39b0c457f4eb6afb5ab3469575551e9062be6d32c3b75",
+    "rotary-seed1": "efdda1ed414eeeae57277ea22f6170161e5c1b9c10b74f570c1717e29dfb9dc6",
+}
+"""sha256 of the weights that `interp train-positions` made for this package (seed 0 unless the name says another)."""
+for _scheme, _sha256_of_weights in _DECODERS.items():
+    SUBJECTS.add(
+        f"decoder-{_scheme}",
+        Source(
+            f"interp.subjects/trained/{_scheme}",
+            _sha256_of_weights[:16],
+            f"4 layers x 4 heads x 128: decoder of this project's own, positions: {_scheme}; comes with this package",
+            _sha256_of_weights,
+            "interp.subjects",
+            f"trained/{_scheme}",
+        ),
+    )
 
 TWINS = ("random", "permuted")
 WEIGHTS = "model.safetensors"
@@ -154,6 +177,11 @@ def _folder(name: str, source: Source | Path) -> Path:
         _weights(source)
         return source
     folder = _packaged(source) if source.package else None
+    if folder is None and source.package == "interp.subjects":
+        raise InputError(
+            f"subject {name!r} is missing from this installation: install it again, or make it by "
+            "`interp train-positions` and name its folder"
+        )
     if folder is None:
         from interp.subjects import hub
 
@@ -173,8 +201,20 @@ def _packaged(source: Source) -> Path | None:
     spec = find_spec(str(source.package))
     if spec is None or spec.origin is None:
         return None
-    folder = Path(spec.origin).parent / "model"
+    folder = Path(spec.origin).parent / source.folder
     return folder if folder.is_dir() else None
+
+
+def model_folder(name: str) -> Path:
+    """The local folder with the files of a subject (of a twin: of the subject it is a twin of), its weights checked.
+
+    Raises
+    ------
+    InputError
+        As `load`.
+    """
+    base = Name.parse(name).base
+    return _folder(base, _source(base))
 
 
 def load(name: str, *, device: str = "cpu", dtype: str = "float32") -> Subject:
@@ -204,7 +244,7 @@ def load(name: str, *, device: str = "cpu", dtype: str = "float32") -> Subject:
     parsed = Name.parse(name)
     source = _source(parsed.base)
     torch_dtype = _dtype(dtype)
-    _check_device(device)
+    check_device(device)
     folder = _folder(parsed.base, source)
     model, tokenizer = _pretrained(parsed.base, folder, anatomy_of)
     if parsed.twin == "random":
@@ -224,7 +264,7 @@ def _pretrained(base: str, folder: Path, anatomy_of: Any) -> tuple[Any, Any]:
     from transformers import AutoConfig, AutoModel, AutoTokenizer
     from transformers.utils import logging as transformers_logging
 
-    from interp.subjects import attention
+    from interp.subjects import attention, positions  # noqa: F401  (the second registers a family with transformers)
 
     # A base model leaves the head's weights unused, and the report about it is no news to anyone here.
     transformers_logging.set_verbosity(logging.ERROR)
@@ -259,7 +299,7 @@ def _dtype(name: str) -> Any:
     return getattr(torch, name)
 
 
-def _check_device(name: str) -> None:
+def check_device(name: str) -> None:
     import torch
 
     try:

@@ -11,6 +11,7 @@ from interp.report.figures.norms import norms_marginals, norms_overview
 from interp.report.figures.null import permutation_null
 from interp.report.figures.probe import probe_dots, probe_selectivity
 from interp.report.figures.protocols import operating_characteristic
+from interp.report.figures.training import training_curves
 
 __all__ = [
     "attention_maps",
@@ -33,5 +34,6 @@ __all__ = [
     "spectra",
     "synthetic_sweep",
     "token_map",
+    "training_curves",
     "two_depths",
 ]

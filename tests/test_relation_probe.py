@@ -422,4 +422,5 @@ def binder_like(monkeypatch):
     bare = small(GROUPS)
     bare = type(bare)("binder", *(getattr(bare, f) for f in ("concepts", "lemmas", "features", "values", "taxonomy")),
                       None, "rating", "nobody", "none")  # fmt: skip
-    monkeypatch.setattr("interp.norms.load", lambda _name: bare)
+    for where in ("interp.norms.load", "interp.norms.catalogue.load"):
+        monkeypatch.setattr(where, lambda _name: bare)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Int
 
-from interp import datasets
+from interp.corpora.prose import sentences
 from interp.seeding import generator
 
 HELD_OUT_BOOKS = 3
@@ -43,17 +40,7 @@ def load(seed: int = 0) -> Prose:
     InputError
         If a file is not here or has other bytes than the known ones.
     """
-    tables = [
-        pd.read_csv(
-            io.TextIOWrapper(datasets.read("prose", file.name), encoding="utf-8"),
-            sep="\t",
-            quoting=csv.QUOTE_NONE,
-            dtype=str,
-            keep_default_na=False,
-        )
-        for file in datasets.DATASETS["prose"].files
-    ]
-    table = pd.concat(tables, ignore_index=True)
+    table = sentences()
     books = np.sort(table["doc"].unique())
     chosen = sorted(generator(seed, "held-out books").choice(books, size=HELD_OUT_BOOKS, replace=False).tolist())
     out = table["doc"].isin(chosen)

@@ -12,6 +12,7 @@ from interp.studies.attention_maps import (
     with_twins,
 )
 from interp.studies.blank_out import blank_out
+from interp.studies.contextual import context_similarity, contextual_scores
 from interp.studies.description import description, word_pieces
 from interp.studies.ground_truth import operating_characteristic, planted_norms, recommended
 from interp.studies.lineup import attention_example, attention_lineup, attention_rounds
@@ -33,6 +34,8 @@ __all__ = [
     "attention_structure",
     "attention_swaps",
     "blank_out",
+    "context_similarity",
+    "contextual_scores",
     "description",
     "norm_shapes",
     "operating_characteristic",

@@ -23,6 +23,8 @@ class Description:
     width: int
     vocabulary: int
     causal: bool
+    masks: bool
+    """Whether it has a mask token, so that a word can be hidden from it."""
     lacking: Mapping[str, str]
     """By contribution method: why it has no definition for this subject; empty for those that have one."""
 
@@ -46,6 +48,7 @@ def _described(*, subject: str) -> Tables:
         "width": model.width,
         "vocabulary": len(model.embeddings),
         "causal": model.causal,
+        "masks": model.tokenizer.mask_token_id is not None,
     }
     lacking = [(name, method.lacking(model) or "") for name, method in residual.METHODS.items()]
     return {"numbers": pd.DataFrame([numbers]), "methods": pd.DataFrame(lacking, columns=["method", "lacking"])}
@@ -62,6 +65,7 @@ def description(subject: str) -> Description:
         width=int(numbers["width"]),
         vocabulary=int(numbers["vocabulary"]),
         causal=bool(numbers["causal"]),
+        masks=bool(numbers["masks"]),
         lacking=lacking,
     )
 

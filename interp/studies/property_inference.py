@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -128,12 +128,24 @@ def property_scores(
         "dtype": dtype,
         "device": device,
     }
+    return over_controls(
+        wanted,
+        seeds,
+        lambda control, seed: _one_control(control=control, seed=seed, **common),
+        f"{subject} -> {norms}, {mapping}",
+    )
+
+
+def over_controls(
+    controls: Sequence[str], seeds: Sequence[int], run: Callable[[str, int], Tables], label: str
+) -> Scores:
+    """Scores of each control, pooled over seeds; `run` gives (and stores) those of one control and one seed."""
     parts = []
-    with tqdm(total=len(wanted) * len(seeds), desc=f"{subject} -> {norms}, {mapping}", unit="run") as bar:
-        for control in wanted:
+    with tqdm(total=len(controls) * len(seeds), desc=label, unit="run") as bar:
+        for control in controls:
             by_seed = []
             for seed in seeds:
-                by_seed.append(Scores.from_tables(_one_control(control=control, seed=seed, **common)))
+                by_seed.append(Scores.from_tables(run(control, seed)))
                 bar.update()
             parts.append(Scores.over_seeds(by_seed))
     return Scores.concatenated(parts)

@@ -2,14 +2,12 @@
 
 import csv
 import io
-from functools import lru_cache
 
 import pandas as pd
 
 from interp import datasets
 
 
-@lru_cache(maxsize=1)
 def sentences() -> pd.DataFrame:
     """One row a sentence: `doc` (the book), `paragraph`, `sentence`, all strings.
 

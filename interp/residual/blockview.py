@@ -73,9 +73,11 @@ class Affine:
 
     @classmethod
     def of(cls, module: nn.Module) -> Affine:
-        """Read a Linear of torch or a Conv1D of transformers."""
-        weight = module.weight if type(module).__name__ == "Conv1D" else module.weight.T
-        bias = getattr(module, "bias", None)
+        """Read a Linear of torch, quantised or not, or a Conv1D of transformers."""
+        weight, bias = module.weight, getattr(module, "bias", None)
+        if callable(weight):  # quantised: both have to be asked for
+            weight, bias = weight().dequantize(), bias()
+        weight = weight if type(module).__name__ == "Conv1D" else weight.T
         return cls(wide(weight), None if bias is None else wide(bias))  # type: ignore[arg-type]
 
     def __call__(self, x: Float[Tensor, "*batch inner"], *, bias: bool = True) -> Float[Tensor, "*batch outer"]:

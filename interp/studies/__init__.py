@@ -13,6 +13,7 @@ from interp.studies.attention_maps import (
 )
 from interp.studies.blank_out import blank_out
 from interp.studies.contextual import context_similarity, contextual_scores
+from interp.studies.deployment import cost, output_change, silenced
 from interp.studies.description import description, word_pieces
 from interp.studies.ground_truth import operating_characteristic, planted_norms, recommended
 from interp.studies.lineup import attention_example, attention_lineup, attention_rounds
@@ -36,9 +37,11 @@ __all__ = [
     "blank_out",
     "context_similarity",
     "contextual_scores",
+    "cost",
     "description",
     "norm_shapes",
     "operating_characteristic",
+    "output_change",
     "permutation_null",
     "perplexity",
     "planted_norms",
@@ -52,6 +55,7 @@ __all__ = [
     "sensitivity",
     "sensitivity_moves",
     "sensitivity_table",
+    "silenced",
     "some_concepts",
     "synthetic_scores",
     "token_identity",

@@ -1,7 +1,8 @@
 """Which subjects there are, where their weights come from, and how a name is read.
 
-A name is ``SUBJECT[:random|:permuted[:SEED]]``, SUBJECT being a short name from `SUBJECTS`, a Hugging Face id with its
-revision (``org/name@COMMIT``), or a folder. Weights are safetensors only; no code that comes with a model is ever run.
+A name is ``SUBJECT[:COMPRESSION][:random|:permuted[:SEED]]``, SUBJECT being a short name from `SUBJECTS`, a Hugging
+Face id with its revision (``org/name@COMMIT``), or a folder, COMPRESSION one of `compression.COMPRESSIONS` (``int8``,
+``blocks-4``). Weights are safetensors only; no code that comes with a model is ever run.
 """
 
 from __future__ import annotations
@@ -96,6 +97,8 @@ for _scheme, _sha256_of_weights in _DECODERS.items():
     )
 
 TWINS = ("random", "permuted")
+COMPRESSION_NAMES = ("bfloat16", "int8", "blocks", "heads")
+"""Those of `compression.COMPRESSIONS`, which cannot be imported here: listing subjects should not take torch."""
 WEIGHTS = "model.safetensors"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -107,21 +110,23 @@ class Name:
     base: str
     twin: str | None
     seed: int
+    compression: str | None = None
+    """As it is spelled (``int8``, ``blocks-4``; see `subjects.compression`)."""
 
     @classmethod
     def parse(cls, name: str) -> Name:
-        """Split off the twin and its seed."""
-        match = re.fullmatch(r"(.+?)(?::(\w+))?(?::(\w+))?", name)
+        """Split off the compression, the twin and its seed."""
+        match = re.fullmatch(rf"(.+?)(?::((?:{'|'.join(COMPRESSION_NAMES)})(?:-[^:]*)?))?(?::(\w+))?(?::(\w+))?", name)
         if not match or not name.strip():
             raise InputError("a subject needs a name (interp subjects lists them)")
-        base, twin, seed = match.groups()
+        base, compression, twin, seed = match.groups()
         if twin is None:
-            return cls(base, None, 0)
+            return cls(base, None, 0, compression)
         if twin not in TWINS:
-            raise InputError(f"subject {name!r}: " + unknown("twin", twin, list(TWINS)))
+            raise InputError(f"subject {name!r}: " + unknown("twin", twin, [*TWINS, *COMPRESSION_NAMES]))
         if seed is not None and not seed.isdigit():
             raise InputError(f"subject {name!r}: the seed {seed!r} is not a whole number")
-        return cls(base, twin, int(seed or 0))
+        return cls(base, twin, int(seed or 0), compression)
 
 
 def _source(base: str) -> Source | Path:
@@ -149,6 +154,7 @@ def identify(name: str) -> str:
         what = f"folder:{_folder_checksum(source)}"
     else:
         what = f"{source.repository}@{source.revision}"
+    what += "" if parsed.compression is None else f":{parsed.compression}"
     return what if parsed.twin is None else f"{what}:{parsed.twin}:{parsed.seed}"
 
 
@@ -237,7 +243,7 @@ def load(name: str, *, device: str = "cpu", dtype: str = "float32") -> Subject:
     """
     import torch
 
-    from interp.subjects import twins
+    from interp.subjects import compression, twins
     from interp.subjects.anatomy import anatomy_of
     from interp.subjects.subject import Subject
 
@@ -252,6 +258,8 @@ def load(name: str, *, device: str = "cpu", dtype: str = "float32") -> Subject:
     elif parsed.twin == "permuted":
         twins.permute(model, parsed.seed)
     model = model.to(device=torch.device(device), dtype=torch_dtype).eval().requires_grad_(False)
+    if parsed.compression is not None:
+        compression.compress(model, parsed.compression)
     return Subject(name, identify(name), model, tokenizer)
 
 

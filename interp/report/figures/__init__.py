@@ -12,6 +12,7 @@ from interp.report.figures.null import permutation_null
 from interp.report.figures.probe import probe_dots, probe_selectivity
 from interp.report.figures.protocols import operating_characteristic
 from interp.report.figures.training import training_curves
+from interp.report.figures.variants import variants
 
 __all__ = [
     "attention_maps",
@@ -36,4 +37,5 @@ __all__ = [
     "token_map",
     "training_curves",
     "two_depths",
+    "variants",
 ]

@@ -10,6 +10,7 @@ import io
 import os
 import shutil
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -200,7 +201,7 @@ def _unpacked(path: Path) -> bytes:
     try:
         raw = path.read_bytes()
         return gzip.decompress(raw) if path.suffix == ".gz" else raw
-    except (OSError, EOFError, gzip.BadGzipFile) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"cannot read {path}: {error}; fetch it again or mend INTERP_DATA") from None
 
 
@@ -288,7 +289,7 @@ def _download(dataset: str, file: File) -> bytes:
             if inside is None:
                 raise InputError(f"{file.url} holds no {file.member}; set INTERP_DATA to a folder that has it")
             return archive.read(inside)
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError):
         raise InputError(f"{file.url} did not give a zip archive; try again, or set INTERP_DATA") from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

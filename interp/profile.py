@@ -70,13 +70,15 @@ def load(name: str) -> Profile:
         If there is no such profile, it is no YAML, or it has an unknown or ill-typed key (named).
     """
     folder = project_root() / "config"
-    path = Path(name) if name.endswith((".yml", ".yaml")) else folder / f"{name}.yml"
-    if not path.is_file():
-        known = sorted(p.stem for p in folder.glob("*.yml"))
-        raise InputError(unknown("profile", name, known))
+    known = sorted(p.stem for p in folder.glob("*.yml"))
+    path = folder / f"{name}.yml" if name in known else Path(name)
+    if name not in known and not (path.suffix in (".yml", ".yaml") and os.path.isfile(path)):
+        raise InputError(unknown("profile", name, known) + "; or give the path of a .yml")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} is no profile: it should have the keys {', '.join(Profile.model_fields)}")

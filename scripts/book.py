@@ -43,14 +43,15 @@ def main() -> int:
     from interp import profile
     from interp.errors import InputError
     from interp.report import chapters, editions
+    from interp.subjects.catalogue import check_device
 
     try:  # say what is wrong in one line before Snakemake wraps it into many
         loaded = profile.load(options.profile)
         chapters.check(loaded)
-        known = {key for name in chapters.names() for key in chapters.parameters(name)}
         given = chapters.given(options.given)
-        for key in given:
-            chapters.check_parameter("make book", dict.fromkeys(sorted(known)), key, None)
+        chapters.check_given(loaded, given)
+        if "device" in given:
+            check_device(given["device"])
         edition = editions.edition(given)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -131,6 +132,8 @@ class Subject:
                 yield self._batch([rows[i] for i in index], index)
 
     def _row(self, text: str) -> tuple[list[int], list[int]]:
+        if not _is_unicode(text):
+            raise InputError(f"text {text!r} is not in UTF-8: some of its bytes are no characters")
         coded = self.tokenizer(text, return_special_tokens_mask=True, verbose=False)
         ids, special = coded["input_ids"], coded["special_tokens_mask"]
         if all(special):
@@ -266,12 +269,13 @@ class Subject:
         return vectors.cpu().numpy()[[row[lemma] for lemma in lemmas]]
 
     def _site_of_layer(self, site: str) -> str:
-        layer = site.removeprefix("layer:")
-        if layer == site or not layer.isdigit():
+        found = re.fullmatch(r"layer:([0-9]{1,6})", site)
+        if not found:
             raise InputError(f"unknown embedding {site!r}: 'wordpiece' or 'layer:L' with L = 0..{self.n_layers}")
-        if int(layer) > self.n_layers:
+        layer = int(found.group(1))
+        if layer > self.n_layers:
             raise InputError(f"embedding {site!r}: {self.name} has layers 0..{self.n_layers}")
-        return "embed" if int(layer) == 0 else f"blocks.{int(layer) - 1}.resid_post"
+        return "embed" if layer == 0 else f"blocks.{layer - 1}.resid_post"
 
     def _hidden(self, pieces: Sequence[tuple[int, ...]], site: str, batch_size: int) -> Float[Tensor, "word width"]:
         """Mean hidden state over the sub-words, in batches of one length."""
@@ -297,3 +301,12 @@ class Subject:
         first = flags.index(0)
         last = len(flags) - 1 - flags[::-1].index(0)
         return list(coded["input_ids"][:first]), list(coded["input_ids"][last + 1 :])
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether `text` can be spelled in UTF-8; bytes of a shell's argument that are in another encoding cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

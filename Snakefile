@@ -46,7 +46,7 @@ rule chapter:
     params:
         values=parameters_of,
         given=[f"--set {shlex.quote(pair)}" for pair in config.get("set", [])],
-        profile=config.get("profile", "embedded"),
+        profile=shlex.quote(str(config.get("profile", "embedded"))),
     threads: 1
     shell:
         "OMP_NUM_THREADS={threads} {PYTHON} -m interp.cli chapter {wildcards.chapter} --profile {params.profile}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import subprocess
 import sys
@@ -15,7 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 def command(profile: str, cores: int, given: list[str]) -> list[str]:
     """The Snakemake call."""
-    config = [f"profile={profile}"] + ([f"set={given!r}"] if given else [])
+    config = [f"profile={profile}"] + ([f"set={json.dumps(given)}"] if given else [])  # read as YAML, which JSON is
     triggers = ["--rerun-triggers", "mtime", "params", "input"]
     return [
         *(
@@ -46,6 +47,8 @@ def main() -> int:
     from interp.subjects.catalogue import check_device
 
     try:  # say what is wrong in one line before Snakemake wraps it into many
+        if options.cores < 1:
+            raise InputError(f"CORES={options.cores}: at least one")
         loaded = profile.load(options.profile)
         chapters.check(loaded)
         given = chapters.given(options.given)

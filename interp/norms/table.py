@@ -103,8 +103,8 @@ def _check_columns(path: Path, columns: list[str]) -> None:
         found = ", ".join(map(repr, columns))
         raise InputError(
             f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; a table of norms has "
-            f"{', '.join(REQUIRED)} (and may have {', '.join(OPTIONAL)}), between commas in a .csv and between tabs in a "
-            f".tsv; this one has {found[:200]}"
+            f"{', '.join(REQUIRED)} (and may have {', '.join(OPTIONAL)}), separated by commas in a .csv and by tabs in "
+            f"a .tsv; this one has {found[:200]}"
         )
     for column in (*REQUIRED, *OPTIONAL):
         if columns.count(column) > 1:

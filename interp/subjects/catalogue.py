@@ -145,8 +145,8 @@ def source_of(base: str) -> Source | Path:
     if _HUB_ID.fullmatch(repository):
         if not revision:
             raise InputError(
-                f"subject {base!r} has no revision: write {repository}@COMMIT, so that the same weights are loaded every "
-                "time"
+                f"subject {base!r} has no revision: write {repository}@COMMIT, so that the same weights are loaded "
+                "every time"
             )
         return Source(repository, revision, "from the model hub")
     hint = unknown("subject", base, SUBJECTS, "interp subjects")

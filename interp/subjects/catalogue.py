@@ -105,7 +105,7 @@ DEVICES = ("cpu", "cuda", "mps")
 LARGEST_SEED = 2**63 - 1
 """torch takes no larger one."""
 WEIGHTS = "model.safetensors"
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 
 @dataclass(frozen=True)

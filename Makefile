@@ -19,7 +19,7 @@ quoted = '$(subst ','\'',$(1))'
 GIVEN := $(foreach p,SUBJECT DEVICE DTYPE,$(if $($(p)),--set $(call quoted,$(shell echo $(p) | tr A-Z a-z)=$($(p)))))
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf chapter test bench reference check format serve lock clean env
+.PHONY: help book pdf chapter test bench reference check audit format serve lock clean env
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null || sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1   \2/p' Makefile
@@ -66,6 +66,9 @@ check: $(STAMP)  ## lint, format, types, chapters in their canonical form
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python scripts/canonical.py --check
+
+audit: $(STAMP)  ## known vulnerabilities of the locked packages (asks PyPI; exceptions in docs/audit.md)
+	@$(BIN)/python scripts/audit.py
 
 format: $(STAMP)  ## bring code and chapters into their canonical form
 	@$(BIN)/ruff check --fix --quiet . || true

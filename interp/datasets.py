@@ -11,6 +11,8 @@ import os
 import shutil
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -239,6 +241,25 @@ def read(dataset: str, name: str) -> io.BytesIO:
         f"{dataset}: no file {name!r} under $INTERP_DATA or {cache_folder()}; {get} INTERP_DATA to a folder that has "
         f"{dataset}/{name}"
     )
+
+
+@contextmanager
+def reading(dataset: str, name: str) -> Iterator[io.BytesIO]:
+    """`read`, for a block that parses the content: where it cannot, the file is refused and not the program.
+
+    Raises
+    ------
+    InputError
+        As `read`, and for content that is not in the form the file was published in.
+    """
+    content = read(dataset, name)
+    try:
+        yield content
+    except InputError:
+        raise
+    except (ValueError, LookupError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(f"{dataset}: {name} is not in the form it was published in ({reason})") from None
 
 
 def fetch(dataset: str, *, force: bool = False) -> list[Path]:

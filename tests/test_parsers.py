@@ -4,14 +4,14 @@ import io
 import json
 import string
 import zipfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import hypothesis.strategies as st
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 
 from interp import archive, datasets, profile, store
 from interp.corpora import ewt, wikitext
@@ -21,7 +21,12 @@ from interp.report import chapters, yaml_lines
 from interp.subjects.catalogue import Name
 
 few = settings(
-    derandomize=True, max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    derandomize=True,
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+    phases=[Phase.generate],
 )  # function-scoped fixtures are folders that each example writes anew
 TEXT = st.text(max_size=30)
 NAMES = st.text(string.ascii_letters + "_() é<&'", min_size=1, max_size=8).filter(str.strip)
@@ -29,11 +34,9 @@ NAMES = st.text(string.ascii_letters + "_() é<&'", min_size=1, max_size=8).filt
 
 @contextmanager
 def refusing():
-    """What may happen: nothing, or a refusal in one line."""
-    try:
+    """What may happen: nothing, or a refusal."""
+    with suppress(InputError):
         yield
-    except InputError as error:
-        assert str(error).strip()
 
 
 @few

@@ -1,4 +1,4 @@
-"""Nothing that is read can run code: no pickles, no remote code, safe YAML; and nothing a user writes becomes markup."""
+"""Nothing that is read can run code (no pickles, no remote code, safe YAML), and no text of a user becomes markup."""
 
 import ast
 import json
@@ -15,7 +15,7 @@ from interp.errors import InputError
 from interp.report import svg, views
 from interp.report.page import table_html
 from scripts.browser import browser
-from tests import bad_inputs
+from tests import bad_inputs, tiny
 from tests.conftest import ROOT
 
 SOURCES = sorted(p for folder in ("interp", "scripts", "benchmarks") for p in (ROOT / folder).rglob("*.py"))
@@ -45,9 +45,7 @@ def unsafe(tree):
             last = called.rsplit(".", 1)[-1]
             if called in CALLS or last in METHODS or (called in ("np.load", "numpy.load")):
                 found.append((node.lineno, called))
-            if called in ("yaml.compose", "yaml.parse", "yaml.scan") and "Loader=yaml.SafeLoader" not in ast.unparse(
-                node
-            ):
+            if called == "yaml.compose" and "Loader=yaml.SafeLoader" not in ast.unparse(node):
                 found.append((node.lineno, called))
             found += [
                 (node.lineno, f"{k.arg}={ast.unparse(k.value)}")
@@ -79,7 +77,8 @@ def test_no_chapter_can_run_what_it_reads(path):
 @pytest.mark.parametrize(
     "line",
     [
-        "import pickle", "from joblib import load", "import dill as d", "eval(x)", "torch.load(p)", "np.load(p)", "yaml.load(t)",
+        "import pickle", "from joblib import load", "import dill as d", "eval(x)", "torch.load(p)", "np.load(p)",
+        "yaml.load(t)",
         "f(x, trust_remote_code=True)", "subprocess.run(x, shell=True)", "subprocess.run(f'rm {x}')", "z.extractall()",
         "pd.read_pickle(p)", "yaml.compose(t)", "exec(compile(x, 'a', 'exec'))", "f(x, trust_remote_code=given)",
     ],
@@ -141,14 +140,12 @@ HOSTILE = (
 
 
 @pytest.fixture
-def traced(tmp_path, monkeypatch, tiny_folders):
+def traced(tmp_path, monkeypatch):
     """What `interp trace` and `interp attend` write of a hostile text, by name."""
     monkeypatch.chdir(tmp_path)
-    model = tmp_path / "<img src=x onerror=hurt=1>"
-    model.symlink_to(tiny_folders["bert"])
-    short = HOSTILE[:16] + ' "><img src=x onerror=hurt=1>'  # the small models have 40 positions
+    model = tiny.folder("bert", tmp_path / "<img src=x onerror=hurt=1>", positions=400)
     for command, files in {"trace": ("t.svg", "t.html"), "attend": ("a.svg", "a.html")}.items():
-        arguments = ["--subject", model.name, "--text", short, "--out", files[0], "--html", files[1]]
+        arguments = ["--subject", model.name, "--text", HOSTILE, "--out", files[0], "--html", files[1]]
         monkeypatch.setattr(sys, "argv", ["interp", command, *arguments])
         with pytest.raises(SystemExit) as ended:
             cli.main()
@@ -206,7 +203,7 @@ def test_tables_figures_and_frames_show_text_as_text(tmp_path):
 
 
 @pytest.mark.book
-def test_a_page_of_a_hostile_fork_runs_nothing(tmp_path, monkeypatch):
+def test_a_page_of_a_hostile_fork_runs_nothing(tmp_path):
     """Its heading and its note, built into a page by the program that builds the book."""
     from interp.report import forks
 

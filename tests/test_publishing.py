@@ -11,8 +11,12 @@ import pytest
 import yaml
 
 import interp
+from interp import profile
+from interp.claims import CLAIMS, ledger
 from interp.report import chapters
-from scripts import pdf, published
+from interp.report.executed import records
+from interp.report.ledger_page import ledger_markdown
+from scripts import pdf, published, readme
 from tests.conftest import ROOT
 from tests.test_book import HTML
 
@@ -90,6 +94,28 @@ def test_the_citation_is_valid_and_of_this_version():
     assert violations({**CFF, "licence": "MIT"}) != []
     assert {"type", "license", "abstract", "repository-code", "date-released"} <= set(CFF)
     assert CFF["version"] == interp.__version__
+
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_tells_what_the_reference_results_say():
+    known = ledger.of_reference().query("data != 'everyday'")  # these norms are scored in every default build
+    told = dict(re.findall(r"^\| ([AP]\d) \|.*\| ([^|]+) \|$", README, re.MULTILINE))
+    assert list(told) == list(CLAIMS)
+    assert told == dict(re.findall(r"^\| ([AP]\d) \|.*\| ([^|]+) \|$", ledger_markdown(known), re.MULTILINE))
+    assert sum(map(int, re.findall(r"\d+", "".join(told.values())))) == len(known)
+
+
+@pytest.mark.book
+def test_the_readme_tells_what_came_out_in_the_default_build():
+    folder = ROOT / "book" / "chapters"
+    embedded = profile.load("embedded")
+    for name, run in records(folder).items():
+        wanted = embedded.of(name, chapters.parameters(name))
+        if not {k: repr(v) for k, v in wanted.items()}.items() <= run["parameters"].items():
+            pytest.skip(f"the chapter {name} of this book was not executed with the profile embedded")
+    assert readme.updated(README, folder) == README, "make readme brings it up to date"
 
 
 def test_contributing_takes_four_commands():

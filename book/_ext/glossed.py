@@ -15,7 +15,7 @@ GLOSSARY = "book/glossary"
 PAGES = ("book/chapters/", "book/start", "book/summary")
 """Where words are linked: pages that are read from top to bottom."""
 
-EVERYDAY = {"claim", "concept", "held-out", "reading", "subject", "token"}
+EVERYDAY = {"block", "claim", "concept", "held-out", "reading", "subject", "token"}
 """Words that mostly stand for what they mean anywhere, or that every page says in its first lines."""
 
 NOT_IN = (nodes.reference, nodes.literal, nodes.Admonition, nodes.title, nodes.caption, nodes.math, glossary)

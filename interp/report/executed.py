@@ -63,7 +63,7 @@ def execution_html(
     rows = [
         [
             f'<a href="{chapters}{html.escape(name)}.html">{html.escape(titles[name])}</a>',
-            html.escape(run["finished"].replace("T", " ").removesuffix("+00:00")),
+            f'<span class="short">{html.escape(run["finished"].replace("T", " ")[:16])}</span>',
             f"{run['seconds']:.0f} s",
             f"{run['compute']:.0f} s",
             f"{run['stored']} ({run['replayed']} replayed)",

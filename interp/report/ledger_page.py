@@ -107,7 +107,8 @@ def _section(claim: str, rows: pd.DataFrame, readings_of: list[Reading], chapter
         where = f"{chapters}{reading.chapter}.html#{reading.figure}"
         shown = "figure" if kind == "fig" else "table"
         link = f'<a href="{where}" aria-label="{shown} {name} of {reading.chapter}">{shown}</a>'
-        lines += f'<tr><th scope="row">{html.escape(reading.statement)}</th>{cells}<td>{link}</td></tr>'
+        named = f"{html.escape(reading.statement)}<br><small>{reading.id}</small>"
+        lines += f'<tr><th scope="row">{named}</th>{cells}<td>{link}</td></tr>'
     told = html.escape(CLAIMS[claim].literature)
     head = head or '<th scope="col">outcome</th>'
     return (

@@ -35,7 +35,8 @@ def entries(env: Any) -> dict[str, tuple[str, str]]:
 
 def pattern(words: list[str]) -> re.Pattern[str]:
     """Any of the words, longer ones first, in the singular or the plural, at the beginning of a sentence too."""
-    spelled = "|".join(f"[{w[0].upper()}{w[0]}]{re.escape(w[1:])}" for w in sorted(words, key=len, reverse=True))
+    longest_first = [r"\s+".join(map(re.escape, word.split())) for word in sorted(words, key=len, reverse=True)]
+    spelled = "|".join(f"[{word[0].upper()}{word[0]}]{word[1:]}" for word in longest_first)
     return re.compile(rf"(?<![\w-])({spelled})s?(?![\w-])")
 
 
@@ -51,7 +52,8 @@ def link(app: Any, doctree: nodes.document, page: str) -> None:
         parts: list[nodes.Node] = []
         end = 0
         for match in pattern(list(left)).finditer(text):
-            word = next((w for w in left if w[1:] == match[1][1:] and w[0].lower() == match[1][0].lower()), None)
+            found = " ".join(match[1].split())
+            word = next((w for w in left if w[1:] == found[1:] and w[0].lower() == found[0].lower()), None)
             if word is None:  # linked a few words before
                 continue
             anchor, told = left.pop(word)

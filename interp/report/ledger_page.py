@@ -8,6 +8,7 @@ import pandas as pd
 
 from interp.claims import CLAIMS, Reading, readings
 from interp.claims.ledger import BODY
+from interp.report.page import unbroken
 from interp.resampling import with_interval
 from interp.subjects.catalogue import Name
 
@@ -129,8 +130,8 @@ def _body(subject: str, data: str, mapping: str, source: str) -> str:
 def _cell(row: pd.Series) -> str:
     if row["outcome"] == "not run":
         return f"{_chip('not run')}<br><small>{html.escape(str(row['note']))}</small>"
-    numbers = with_interval(row["statistic"], row["low"], row["high"])
+    numbers = unbroken(with_interval(row["statistic"], row["low"], row["high"]))
     p = row["p_holm"]
-    told = "" if pd.isna(p) or p >= 1 else f", p {'&lt; .01' if p < 0.01 else f'= {p:.2f}'}"
+    told = "" if pd.isna(p) or p >= 1 else f", p&nbsp;{'&lt;&nbsp;.01' if p < 0.01 else f'=&nbsp;{p:.2f}'}"
     note = f"<br><small>{html.escape(row['note'])}</small>" if row["note"] else ""
     return f"{_chip(row['outcome'])}<br>{numbers}{told}{note}"

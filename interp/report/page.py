@@ -135,7 +135,7 @@ def table_html(
         if callable(form):
             return html.escape(form(value))
         # "z": no minus sign before a zero.
-        return html.escape(_whole(format(value, f"z{form}" if form and form.startswith(".") else form or "")))
+        return html.escape(unbroken(format(value, f"z{form}" if form and form.startswith(".") else form or "")))
 
     numeric = {c for c in table.columns if pd.api.types.is_numeric_dtype(table[c])}
     head = "".join(
@@ -155,7 +155,7 @@ def table_html(
     )
 
 
-def _whole(text: str) -> str:
+def unbroken(text: str) -> str:
     """Text in which an interval, ``[low, high]``, is never broken into two lines."""
     return re.sub(r"\[([^\s,\]]+), ([^\s,\]]+)\]", "[\\1,\N{NO-BREAK SPACE}\\2]", text)
 

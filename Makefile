@@ -17,7 +17,7 @@ PIP   := $(BIN)/python -m pip --disable-pip-version-check
 GIVEN := $(foreach p,SUBJECT DEVICE DTYPE,$(if $($(p)),$(shell echo $(p) | tr A-Z a-z)=$($(p))))
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf chapter test bench reference check format serve lock clean env
+.PHONY: help book pdf chapter test bench reference readme check format serve lock clean env
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null || sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1   \2/p' Makefile
@@ -58,6 +58,9 @@ bench: $(STAMP)  ## run the benchmarks that are not done yet: benchmarks/results
 
 reference: $(STAMP)  ## compute the committed results of the human norms anew (hours; ONLY=minilm-mcrae-plsr for one)
 	@$(BIN)/python scripts/reference.py $(addprefix --only ,$(ONLY))
+
+readme: $(STAMP)  ## write what came out in the built book into README.md
+	@$(BIN)/python scripts/readme.py
 
 check: $(STAMP)  ## lint, format, types, chapters in their canonical form
 	@$(BIN)/ruff check .

@@ -56,7 +56,7 @@ test: $(STAMP)  ## run the test suite
 bench: $(STAMP)  ## run the benchmarks that are not done yet: benchmarks/results.md (ARGS="--fresh", ARGS="--threads 2")
 	@$(BIN)/python -m benchmarks.run $(ARGS)
 
-reference: $(STAMP)  ## compute the committed results of the human norms anew (hours; ONLY=minilm-mcrae-plsr for one)
+reference: $(STAMP)  ## compute the committed results anew (hours; ONLY=minilm-mcrae-plsr or ONLY=chapter-residual-mixing for one)
 	@$(BIN)/python scripts/reference.py $(addprefix --only ,$(ONLY))
 
 check: $(STAMP)  ## lint, format, types, chapters in their canonical form

@@ -24,6 +24,7 @@ from interp.report import chapters, executed, svg
 from interp.report.parameters import shown
 from interp.store import Tables
 from interp.subjects.catalogue import Name
+from interp.verification import Compared, compared
 
 NAME = "chapters"
 """Folder of these results in ``book/reference``."""
@@ -84,10 +85,15 @@ def entry_name(chapter: str) -> str:
     return f"chapter-{chapter}"
 
 
-def again(entry: str) -> Tables:
-    """The tables of an entry, computed anew with its parameters."""
+KEYS = {"numbers": ("name",), "verdicts": ("reading", "subject", "data", "mapping")}
+"""What tells the rows of each table apart."""
+
+
+def again(entry: str) -> Compared:
+    """A chapter executed anew with the parameters of its entry, beside what is committed."""
     known = reference.meta(NAME, entry)
-    return _executed(known["chapter"], known["parameters"])[0]
+    fresh, _, _ = _executed(known["chapter"], known["parameters"])
+    return compared("everything", [(fresh[t], reference.load(NAME, t, [entry]), KEYS[t]) for t in fresh])
 
 
 def _values(chapter: str, profile_name: str) -> dict[str, Any]:
@@ -194,8 +200,8 @@ def _told(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for row in rows:
         if Name.parse(row["subject"]).twin is None:
-            numbers = (float("nan") if row[k] is None else row[k] for k in ("statistic", "low", "high", "level"))
-            found.setdefault(row["reading"], told(claims.Verdict(row["outcome"], *numbers, row["note"])))
+            fields: dict[str, Any] = {k: float("nan") if row[k] is None else row[k] for k in ledger.JUDGED}
+            found.setdefault(row["reading"], told(claims.Verdict(**fields)))
     return found
 
 

@@ -17,7 +17,7 @@ PIP   := $(BIN)/python -m pip --disable-pip-version-check
 GIVEN := $(foreach p,SUBJECT DEVICE DTYPE,$(if $($(p)),$(shell echo $(p) | tr A-Z a-z)=$($(p))))
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf chapter test bench reference check format serve lock clean env
+.PHONY: help book pdf chapter test bench reference verify check format serve lock clean env
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null || sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1   \2/p' Makefile
@@ -58,6 +58,9 @@ bench: $(STAMP)  ## run the benchmarks that are not done yet: benchmarks/results
 
 reference: $(STAMP)  ## compute the committed results anew (hours; ONLY=minilm-mcrae-plsr or ONLY=chapter-residual-mixing for one)
 	@$(BIN)/python scripts/reference.py $(addprefix --only ,$(ONLY))
+
+verify: $(STAMP)  ## compute a sample of the committed results anew and compare (minutes; ALL=1 for everything, ONLY=... for one)
+	@$(BIN)/python scripts/verify.py $(if $(ALL),--all) $(addprefix --only ,$(ONLY))
 
 check: $(STAMP)  ## lint, format, types, chapters in their canonical form
 	@$(BIN)/ruff check .

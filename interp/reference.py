@@ -171,3 +171,9 @@ def sources(name: str) -> pd.DataFrame:
         m = meta(name, entry)
         rows.append({"result": entry, "made": m["created"][:10], "commit": m["commit"], "hours": m["seconds"] / 3600})
     return pd.DataFrame(rows)
+
+
+def made() -> dict[str, dict[str, Any]]:
+    """The provenance of every entry there is, by ``name/entry``."""
+    names = sorted(p.name for p in folder().glob("[!.]*") if p.is_dir())
+    return {f"{name}/{entry}": meta(name, entry) for name in names for entry in entries(name)}

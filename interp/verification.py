@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,7 +96,7 @@ def _words_apart(fresh: Any, known: Any) -> float:
 
 
 def record() -> dict[str, dict[str, Any]]:
-    """When each reference result was last computed anew, and what came out, by entry.
+    """When each reference result was last computed anew, and what came out, by the command's name for it.
 
     Raises
     ------
@@ -137,8 +137,3 @@ def _short(difference: float) -> float | None:
 
 def _path() -> Path:
     return reference.folder() / "verified.json"
-
-
-def outdated(known: Mapping[str, Any], made: str) -> bool:
-    """Whether an entry was made anew after it was last verified."""
-    return str(known["verified"]) < made

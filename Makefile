@@ -17,7 +17,7 @@ PIP   := $(BIN)/python -m pip --disable-pip-version-check
 GIVEN := $(foreach p,SUBJECT DEVICE DTYPE,$(if $($(p)),$(shell echo $(p) | tr A-Z a-z)=$($(p))))
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf chapter test bench reference readme check format serve lock clean env
+.PHONY: help book pdf chapter test bench reference verify readme check format serve lock clean env
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null || sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1   \2/p' Makefile
@@ -56,8 +56,11 @@ test: $(STAMP)  ## run the test suite
 bench: $(STAMP)  ## run the benchmarks that are not done yet: benchmarks/results.md (ARGS="--fresh", ARGS="--threads 2")
 	@$(BIN)/python -m benchmarks.run $(ARGS)
 
-reference: $(STAMP)  ## compute the committed results of the human norms anew (hours; ONLY=minilm-mcrae-plsr for one)
+reference: $(STAMP)  ## compute the committed results anew (hours; ONLY=minilm-mcrae-plsr or ONLY=chapter-residual-mixing for one)
 	@$(BIN)/python scripts/reference.py $(addprefix --only ,$(ONLY))
+
+verify: $(STAMP)  ## compute a sample of the committed results anew and compare (minutes; ALL=1 for everything, ONLY=... for one)
+	@$(BIN)/python scripts/verify.py $(if $(ALL),--all) $(addprefix --only ,$(ONLY))
 
 readme: $(STAMP)  ## write what came out in the built book into README.md
 	@$(BIN)/python scripts/readme.py

@@ -1,0 +1,63 @@
+"""Statistics are accumulated over a stream of batches: five times the texts hold no more tensors at any moment."""
+
+import gc
+import weakref
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from interp import attention, residual
+
+WORDS = "chef waiter dog cat river canal apple orange fruit animal bird robin boat house garden paper".split()
+
+
+class Live(TorchDispatchMode):
+    """The most bytes of tensors that were alive at once, of those made in the with-block."""
+
+    def __init__(self):
+        super().__init__()
+        self.now = self.most = 0
+        self.seen = set()
+
+    def _gone(self, pointer, size):
+        self.seen.discard(pointer)
+        self.now -= size
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for tensor in torch.utils._pytree.tree_leaves(out):
+            if isinstance(tensor, torch.Tensor):
+                storage = tensor.untyped_storage()
+                pointer = storage._cdata
+                if pointer not in self.seen:
+                    self.seen.add(pointer)
+                    self.now += storage.nbytes()
+                    self.most = max(self.most, self.now)
+                    weakref.finalize(storage, self._gone, pointer, storage.nbytes())
+        return out
+
+
+def texts(count):
+    """Of eight words each, all different."""
+    return [" ".join(["the", WORDS[i % 16], "chased", "a", WORDS[(i // 16 + 3) % 16], "in", "the", WORDS[(i + 5) % 16]]) for i in range(count)]
+
+
+STUDIES = {
+    "mixing": lambda s, t: residual.mixing_table(s, t, ["norm", "alti", "propagated"], batch_size=10),
+    "structure": lambda s, t: attention.map_tables(s, t, ["shuffle-words"], batch_size=10),
+    "positional share": lambda s, t: attention.positional_table(s, t, batch_size=10),
+    "identity": lambda s, t: residual.identity_table(s, t, types=30, queries=20, batch_size=10),
+}
+
+
+@pytest.mark.parametrize("study", list(STUDIES))
+def test_five_times_the_texts_hold_no_more(tiny, study, monkeypatch):
+    monkeypatch.setattr("interp.residual.identity.REFERENCES", 16)
+    most = []
+    for count in (30, 150):
+        gc.collect()
+        with Live() as live:
+            STUDIES[study](tiny["bert"], texts(count))
+        most.append(live.most)
+    assert most[1] < 1.2 * most[0], most

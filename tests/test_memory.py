@@ -1,4 +1,4 @@
-"""Statistics are accumulated over a stream of batches: five times the texts hold no more tensors at any moment."""
+"""Statistics are accumulated over a stream of batches: five times the texts hold no more maps and vectors at a time."""
 
 import gc
 import weakref
@@ -9,14 +9,35 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from interp import attention, residual
 
-WORDS = "chef waiter dog cat river canal apple orange fruit animal bird robin boat house garden paper".split()
+WORDS = [
+    "chef",
+    "waiter",
+    "dog",
+    "cat",
+    "river",
+    "canal",
+    "apple",
+    "orange",
+    "fruit",
+    "animal",
+    "bird",
+    "robin",
+    "boat",
+    "house",
+    "garden",
+    "paper",
+]
 
 
 class Live(TorchDispatchMode):
-    """The most bytes of tensors that were alive at once, of those made in the with-block."""
+    """The most bytes of maps and vectors that were alive at once, of those made in the with-block.
 
-    def __init__(self):
+    Results, a few numbers a text, may grow. Maps and the like have three axes or more, vectors the model's width.
+    """
+
+    def __init__(self, width):
         super().__init__()
+        self.width = width
         self.now = self.most = 0
         self.seen = set()
 
@@ -27,7 +48,7 @@ class Live(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
         for tensor in torch.utils._pytree.tree_leaves(out):
-            if isinstance(tensor, torch.Tensor):
+            if isinstance(tensor, torch.Tensor) and (tensor.ndim >= 3 or tensor.shape[-1:] == (self.width,)):
                 storage = tensor.untyped_storage()
                 pointer = storage._cdata
                 if pointer not in self.seen:
@@ -40,7 +61,10 @@ class Live(TorchDispatchMode):
 
 def texts(count):
     """Of eight words each, all different."""
-    return [" ".join(["the", WORDS[i % 16], "chased", "a", WORDS[(i // 16 + 3) % 16], "in", "the", WORDS[(i + 5) % 16]]) for i in range(count)]
+    return [
+        " ".join(["the", WORDS[i % 16], "chased", "a", WORDS[(i // 16 + 3) % 16], "in", "the", WORDS[(i + 5) % 16]])
+        for i in range(count)
+    ]
 
 
 STUDIES = {
@@ -57,7 +81,7 @@ def test_five_times_the_texts_hold_no_more(tiny, study, monkeypatch):
     most = []
     for count in (30, 150):
         gc.collect()
-        with Live() as live:
+        with Live(tiny["bert"].width) as live:
             STUDIES[study](tiny["bert"], texts(count))
         most.append(live.most)
-    assert most[1] < 1.2 * most[0], most
+    assert most[1] < 1.1 * most[0], most

@@ -9,6 +9,7 @@ their work; each row says which.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -102,7 +103,7 @@ def value_zeroing() -> dict[str, Any]:
         "against": "a forward pass for each token and layer",
         "against_seconds": slow,
         "target": 5,
-        "note": f"{mine / plain:.1f} plain forward passes; {note}; 8 batches timed, multiplied; forward passes multiplied",
+        "note": f"{mine / plain:.1f} plain forward passes; {note}; 8 batches timed, and multiplied",
     }
 
 
@@ -160,12 +161,9 @@ def propagated() -> dict[str, Any]:
     lengths = {}
     for batch, times in strata(subject, texts, 5):
         found = timed(subject, "propagated", batch, 1)
-        alone = subject.encode([texts[batch.index[0]]])
-        loops = [
-            len(batch) * seconds(lambda again=again: one_source_at_a_time(subject, alone, again=again), 2)  # type: ignore[misc]
-            for again in (True, False)
-        ]
-        lengths[batch.ids.shape[1]] = [loop / found[0] for loop in loops]
+        loop = functools.partial(one_source_at_a_time, subject, subject.encode([texts[batch.index[0]]]))
+        loops = [len(batch) * seconds(functools.partial(loop, again=again), 2) for again in (True, False)]
+        lengths[batch.ids.shape[1]] = [slow / found[0] for slow in loops]
         mine, plain = mine + times * found[0], plain + times * found[1]
         anew, kept = anew + times * loops[0], kept + times * loops[1]
     return {
@@ -204,11 +202,9 @@ def jacobian_rows(subject: Subject, batch: Batch) -> float:
     with torch.enable_grad():
         forward = ForwardPass.of(subject, batch)
         below = forward.views[0].resid_pre.clone().requires_grad_(True)
-        stream, layers = below, [below]
-        for call in forward.calls:
-            layers.append(stream := call(stream))
+        layers = list(itertools.accumulate(forward.calls, lambda stream, call: call(stream), initial=below))
         total, coordinates = 0.0, below.shape[1] * below.shape[2]
-        for start, layer in zip(layers, layers[1:], strict=False):
+        for start, layer in itertools.pairwise(layers):
             for source in (below, start):
 
                 def rows(layer: Tensor = layer, source: Tensor = source) -> None:
@@ -252,7 +248,7 @@ def summary(measured: Mapping[str, Mapping[str, Any]]) -> str:
         few, many = STREAMED.values()
         lines += [
             "",
-            f"Peak memory at {many} sentences is {peaks[1] / peaks[0]:.2f} times that at {few}: what grows is the table "
-            "of results, a few numbers a sentence and layer, from which intervals are drawn.",
+            f"Peak memory at {many} sentences is {peaks[1] / peaks[0]:.2f} times that at {few}: what grows is the "
+            "table of results, a few numbers a sentence and layer, from which intervals are drawn.",
         ]
     return "\n".join(lines)

@@ -30,7 +30,7 @@ def plain_torch(X: np.ndarray, Y: np.ndarray, job: Any) -> tuple[nn.Module, int]
             layer.weight.copy_(weight[0, :-1].T)
             layer.bias.copy_(weight[0, -1])
     mean, scale = standard(X[job.train])
-    x, y = (torch.as_tensor(a, dtype=torch.float32) for a in ((X - mean) / scale, Y))
+    x, y = (torch.as_tensor(a, dtype=torch.float32) for a in ((X - mean) / scale, Y.copy()))
     held = torch.as_tensor(job.validation)
     optimiser = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE)
     best, best_epoch, kept, epoch = float("inf"), 0, net.state_dict(), 0
@@ -74,7 +74,8 @@ def mcrae() -> dict[str, Any]:
     if apart > CLOSE:
         raise RuntimeError(f"the two versions do not give the same nets: predictions differ by {apart:.1e}")
     return {
-        "what": f"ffnn on McRae (541 x 384 -> 2,526), hidden sizes {', '.join(map(str, ffnn.HIDDEN_SIZES))} x {FOLDS} folds",
+        "what": f"ffnn on McRae (541 x 384 -> 2,526), {FOLDS} folds, hidden sizes "
+        f"{', '.join(map(str, ffnn.HIDDEN_SIZES))}",
         "seconds": ours,
         "against": "torch: one net at a time, autograd, torch.optim.Adam, the same early stopping",
         "against_seconds": theirs,

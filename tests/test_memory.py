@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from itertools import islice, permutations
 
 import pytest
 import torch
@@ -9,24 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from interp import attention, residual
 
-WORDS = [
-    "chef",
-    "waiter",
-    "dog",
-    "cat",
-    "river",
-    "canal",
-    "apple",
-    "orange",
-    "fruit",
-    "animal",
-    "bird",
-    "robin",
-    "boat",
-    "house",
-    "garden",
-    "paper",
-]
+NOUNS = ("chef", "waiter", "dog", "cat", "river", "canal", "apple", "fruit", "animal", "bird", "boat", "house")
 
 
 class Live(TorchDispatchMode):
@@ -60,11 +44,8 @@ class Live(TorchDispatchMode):
 
 
 def texts(count):
-    """Of eight words each, all different."""
-    return [
-        " ".join(["the", WORDS[i % 16], "chased", "a", WORDS[(i // 16 + 3) % 16], "in", "the", WORDS[(i + 5) % 16]])
-        for i in range(count)
-    ]
+    """Of ten words each, all different."""
+    return [f"the {a} chased a {b} in the {c} with orange wings" for a, b, c in islice(permutations(NOUNS, 3), count)]
 
 
 STUDIES = {

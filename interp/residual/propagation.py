@@ -105,7 +105,7 @@ class FrozenBlock:
         return added + shift if biases and shift is not None else added
 
     def _folded(self, which: int, parts: Tensor) -> Tensor:
-        """What the norm after the attention (0) or the feed-forward part (1) does, the division apart; if there is one."""
+        """Parts through the norm after the attention (0) or the feed-forward part (1), if any; the division apart."""
         norm = (self.view.attention_norm, self.view.feedforward_norm)[which]
         return norm.folded(parts) if self.post else parts
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 
 def over_draws(measured: Callable[[str], pd.DataFrame], subject: str, seeds: Sequence[int]) -> pd.DataFrame:
-    """What `measured` gives for a subject; for a twin ``SUBJECT:permuted``, the tables of its draws one below the other.
+    """What `measured` gives for a subject; of a twin ``SUBJECT:permuted``, the tables of its draws one below the other.
 
     A text then has a row for every draw. What pools over texts so pools over draws, too: values are means over both,
     intervals are over texts, each drawn with all of its draws.

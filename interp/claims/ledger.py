@@ -51,14 +51,15 @@ def _plain(value: Any) -> Any:
     return float(value) if math.isfinite(value) else None
 
 
+def judged(path: Path) -> list[dict[str, Any]]:
+    """The outcomes that an executed chapter filed; only of readings that it is the one to judge."""
+    mine = {r.id for r in readings() if r.chapter == path.stem}
+    return [{"mapping": "", **row} for table in notebook.filed(path, MIME) for row in table if row["reading"] in mine]
+
+
 def of_build(folder: Path) -> pd.DataFrame:
     """The outcomes in the executed chapters of a folder; each reading from the chapter that judges it."""
-    chapter_of = {r.id: r.chapter for r in readings()}
-    rows = []
-    for path in sorted(folder.glob("*.ipynb")):
-        judged = [row for table in notebook.filed(path, MIME) for row in table]
-        rows += [row for row in judged if chapter_of.get(row["reading"]) == path.stem]
-    return _table(rows, "build")
+    return _table([row for path in sorted(folder.glob("*.ipynb")) for row in judged(path)], "build")
 
 
 def of_reference() -> pd.DataFrame:

@@ -34,7 +34,7 @@ def ledger_html(ledger: pd.DataFrame, chapters: str = "chapters/") -> str:
         _section(claim, ledger[ledger["claim"] == claim], [r for r in everything if r.claim == claim], chapters)
         for claim in CLAIMS
     )
-    legend = " ".join(_chip(outcome) for outcome in GLYPHS)
+    legend = " ".join(chip(outcome) for outcome in GLYPHS)
     return (
         f'<p class="interp-legend">{legend}</p>'
         '<figure class="interp-table" id="tab-glance"><figcaption>Readings by outcome. Here: this build. Reference: '
@@ -48,7 +48,7 @@ def ledger_html(ledger: pd.DataFrame, chapters: str = "chapters/") -> str:
 
 def _glance(claim: str, rows: pd.DataFrame) -> str:
     trained = rows[~rows["subject"].map(_is_twin)]
-    here, known = (_counts(trained.loc[trained["source"] == s, "outcome"]) for s in ("build", "reference"))
+    here, known = (counts(trained.loc[trained["source"] == s, "outcome"]) for s in ("build", "reference"))
     statement = html.escape(CLAIMS[claim].statement)
     return (
         f'<tr><th scope="row"><a href="#claim-{claim}">{claim}</a></th><td>{statement}</td>'
@@ -61,12 +61,14 @@ def _is_twin(subject: str) -> bool:
     return bool(subject) and Name.parse(subject).twin is not None
 
 
-def _counts(outcomes: Iterable[str]) -> str:
+def counts(outcomes: Iterable[str]) -> str:
+    """A chip for each outcome that is there, with how often."""
     found = pd.Series(list(outcomes), dtype=object).value_counts()
-    return " ".join(_chip(o, int(found[o])) for o in GLYPHS if o in found) or "–"
+    return " ".join(chip(o, int(found[o])) for o in GLYPHS if o in found) or "–"
 
 
-def _chip(outcome: str, count: int | None = None) -> str:
+def chip(outcome: str, count: int | None = None) -> str:
+    """An outcome, or a number of them, told by colour, sign and word."""
     told = outcome if count is None else f"{count} {PLURAL.get(outcome, outcome) if count > 1 else outcome}"
     mark = f'<span aria-hidden="true">{GLYPHS[outcome]}</span>'
     return f'<span class="interp-chip" data-outcome="{outcome}">{mark} {told}</span>'
@@ -81,9 +83,9 @@ def _section(claim: str, rows: pd.DataFrame, readings_of: list[Reading], chapter
         cells = ""
         for body in bodies.itertuples(index=False, name=None):
             key = (reading.id, *body)
-            cells += f"<td>{_cell(outcomes.loc[[key]].iloc[0]) if key in outcomes.index else '–'}</td>"
+            cells += f"<td>{cell(outcomes.loc[[key]].iloc[0]) if key in outcomes.index else '–'}</td>"
         if bodies.empty:
-            cells = f"<td>{_cell(rows[rows['reading'] == reading.id].iloc[0])}</td>"
+            cells = f"<td>{cell(rows[rows['reading'] == reading.id].iloc[0])}</td>"
         kind, name = reading.figure.split("-", 1)
         where = f"{chapters}{reading.chapter}.html#{reading.figure}"
         shown = "figure" if kind == "fig" else "table"
@@ -106,11 +108,12 @@ def _body(subject: str, data: str, mapping: str, source: str) -> str:
     return f"{told}<br><small>{'this build' if source == 'build' else source}</small>"
 
 
-def _cell(row: pd.Series) -> str:
+def cell(row: pd.Series) -> str:
+    """One outcome with its statistic, interval and note."""
     if row["outcome"] == "not run":
-        return f"{_chip('not run')}<br><small>{html.escape(str(row['note']))}</small>"
+        return f"{chip('not run')}<br><small>{html.escape(str(row['note']))}</small>"
     numbers = with_interval(row["statistic"], row["low"], row["high"])
     p = row["p_holm"]
     told = "" if pd.isna(p) or p >= 1 else f", p {'&lt; .01' if p < 0.01 else f'= {p:.2f}'}"
     note = f"<br><small>{html.escape(row['note'])}</small>" if row["note"] else ""
-    return f"{_chip(row['outcome'])}<br>{numbers}{told}{note}"
+    return f"{chip(row['outcome'])}<br>{numbers}{told}{note}"

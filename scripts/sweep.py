@@ -1,0 +1,70 @@
+"""`make sweep`: run chapters for every subject, norm set and seed of a sweep file, and gather what came out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from interp.errors import InputError  # noqa: E402  (found once the checkout is on the path)
+from interp.report import sweeps  # noqa: E402
+from scripts import book  # noqa: E402
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", nargs="?", type=Path, default=Path("config") / "sweep.yml")
+    parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--executor", help="A folder of profiles/: run the chapters there (slurm).")
+    parser.add_argument("--set", action="append", default=[], dest="given", metavar="NAME=VALUE")
+    parser.add_argument("--gather", action="store_true", help="Only gather the runs that are finished.")
+    parser.add_argument("--keep", action="store_true", help="Write the tables to book/reference, too.")
+    options = parser.parse_args()
+    try:
+        sweep = sweeps.load(options.file)
+        code = 0 if options.gather else execute(sweep, options)
+        tables = sweeps.write(sweep) if options.gather or code else sweeps.read(sweep)
+        if options.keep and not code:
+            from interp.report import comparison
+
+            comparison.keep(sweep, tables, f"make sweep SWEEP={options.file} KEEP=1")
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    done, planned = len(tables[sweeps.RUNS]), len(sweeps.plan(sweep).runs)
+    print(
+        f"{sweep.name}: {done} of {planned} runs, {len(tables[sweeps.OUTCOMES])} outcomes: {sweep.folder}/outcomes.csv"
+    )
+    if code:
+        print("not all runs succeeded; what is finished is kept, and the same command runs the rest", file=sys.stderr)
+    return code
+
+
+def execute(sweep: sweeps.Sweep, options: argparse.Namespace) -> int:
+    """Run what is not finished; Snakemake's exit code, 2 where a chapter refused its input.
+
+    Raises
+    ------
+    InputError
+        For a subject, norms, a parameter or an executor that is not there.
+    """
+    _, given = book.check(sweep.profile, options.given)
+    sweeps.check(sweep, given)
+    plan = sweeps.plan(sweep)
+    for chapter, twin in plan.left_out:
+        print(f"left out: {chapter} for {twin}; it takes the untrained twins of its subject along by itself")
+    config = [f"sweep={options.file}", *book.setting(options.given)]
+    call = book.command(config, options.cores, options.executor, "sweep")
+    print(f"sweep {sweep.name}: {sweep.description}; {len(plan.runs)} runs", flush=True)
+    started = time.perf_counter()
+    code, refused = book.run(call)
+    print(f"sweep {sweep.name}: {time.perf_counter() - started:.0f} s", flush=True)
+    return 2 if code and refused else code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,8 +3,8 @@
     python tests/slurm.py        (as root; needs Debian's slurm-wlm and munge)
 
 1. A small sweep: all its jobs land, on both nodes.
-2. The same sweep in a fresh folder; in mid-run one node is killed, with what runs on it. Its job is run again on the other
-   node, nothing that was finished is computed twice, and the table is the same, byte for byte.
+2. The same sweep in a fresh folder; in mid-run one node is killed, with what runs on it. Its job is run again on the
+   other node, nothing that was finished is computed twice, and the table is the same, byte for byte.
 
 SLURM wants its configuration at /etc/slurm/slurm.conf. A configuration that is not this script's is never touched.
 """
@@ -102,10 +102,8 @@ def configuration(folder: Path) -> str:
         "ReturnToService": 1,
     }
     lines = [MARK, *(f"{key}={value}" for key, value in settings.items())]
-    for node in NODES:
-        lines.append(
-            f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={free_port()} CPUs=1 RealMemory=4000"
-        )
+    common = f"NodeHostname={host} NodeAddr=127.0.0.1 CPUs=1 RealMemory=4000"
+    lines += [f"NodeName={node} {common} Port={free_port()}" for node in NODES]
     lines.append(f"PartitionName=all Nodes={','.join(NODES)} Default=YES MaxTime=INFINITE State=UP")
     return "\n".join(lines) + "\n"
 
@@ -127,7 +125,8 @@ def wait_for(what: str, seconds: float, condition: Callable[[], bool]) -> None:
 @contextmanager
 def daemon(*command: str) -> Iterator[subprocess.Popen[bytes]]:
     """A program in the foreground of a session of its own, ended when the block ends."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    nowhere = subprocess.DEVNULL  # each keeps a log of its own
+    process = subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True)
     try:
         yield process
     finally:
@@ -152,15 +151,10 @@ def cluster(folder: Path) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
         CONFIGURATION.parent.mkdir(parents=True, exist_ok=True)
         CONFIGURATION.write_text(configuration(folder))
         stack.callback(CONFIGURATION.unlink)
-        own = {
-            "key": key,
-            "socket": folder / "munge.socket",
-            "pid": folder / "munge.pid",
-            "seed": folder / "munge.seed",
-        }
-        files = [f"--{name}{'' if name == 'socket' else '-file'}={path}" for name, path in own.items()]
-        stack.enter_context(daemon("munged", "--foreground", "--force", *files, f"--log-file={folder / 'munge.log'}"))
-        wait_for("munged", 30, own["socket"].exists)
+        place = folder / "munge.socket"
+        own = [f"--{what}-file={folder / f'munge.{what}'}" for what in ("key", "pid", "seed", "log")]
+        stack.enter_context(daemon("munged", "--foreground", "--force", f"--socket={place}", *own))
+        wait_for("munged", 30, place.exists)
         stack.enter_context(daemon("slurmctld", "-D", "-c"))
         nodes = {node: stack.enter_context(daemon("slurmd", "-D", "-N", node)) for node in NODES}
         stack.callback(end_steps)
@@ -317,11 +311,8 @@ def prepare(folder: Path) -> Path:
 
 def tail(folder: Path) -> None:
     """The end of every log, for whoever has to find out."""
-    logs = [
-        *folder.glob("*.log"),
-        *folder.glob("checkout/*.log"),
-        *folder.glob("checkout/.snakemake/slurm_logs/**/*.log"),
-    ]
+    places = ("*.log", "checkout/*.log", "checkout/.snakemake/slurm_logs/**/*.log")
+    logs = [log for place in places for log in sorted(folder.glob(place))]
     for log in logs:
         lines = log.read_text(errors="replace").splitlines()[-40:]
         print(f"--- {log.relative_to(folder)}", *lines, sep="\n", file=sys.stderr)

@@ -38,7 +38,6 @@ def write(
     *,
     command: str,
     used: Iterable[Used] = (),
-    seconds: float = 0.0,
     identities: Mapping[str, str] | None = None,
 ) -> Path:
     """Write an entry with its provenance; an older one of this name is replaced when the new one is whole.
@@ -49,8 +48,6 @@ def write(
         What computes it.
     used
         The stored results it was made from (see `interp.store.used`): time, subjects and data are theirs.
-    seconds
-        What it took besides.
     identities
         Checksums and revisions of what it was made from besides.
     """
@@ -65,7 +62,7 @@ def write(
         "command": command,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
-        "seconds": round(seconds + sum(u.seconds for u in used), 1),
+        "seconds": round(sum(u.seconds for u in used), 1),
         "identities": {**{k: v for u in used for k, v in u.meta["identities"].items()}, **(identities or {})},
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, CPU",
         "versions": {"python": platform.python_version(), **{p: metadata.version(p) for p in RECORDED}},
@@ -127,21 +124,9 @@ def load(name: str, table: str = "summary") -> pd.DataFrame:
     found = [e for e in entries(name) if f"{table}.parquet" in meta(name, e)["files"]]
     if not found:
         raise InputError(f"there are no reference results {name!r} with a table {table!r} in {folder()}")
-    return pd.concat([load_entry(name, e, table) for e in found], ignore_index=True)
-
-
-def load_entry(name: str, entry: str, table: str) -> pd.DataFrame:
-    """One table of one entry, checked.
-
-    Raises
-    ------
-    InputError
-        If it is not there, or a file is not what was written.
-    """
-    if f"{table}.parquet" not in meta(name, entry)["files"]:
-        raise InputError(f"reference result {name}/{entry} has no table {table!r}")
-    found = pd.read_parquet(folder() / name / entry / f"{table}.parquet")
-    return found.astype(dict.fromkeys(found.select_dtypes("float32").columns, "float64"))
+    tables = [pd.read_parquet(folder() / name / e / f"{table}.parquet") for e in found]
+    floats = {c: "float64" for t in tables for c in t.select_dtypes("float32").columns}
+    return pd.concat(tables, ignore_index=True).astype(floats)
 
 
 def sources(name: str) -> pd.DataFrame:

@@ -8,62 +8,49 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from interp import profile  # noqa: E402  (found once the checkout is on the path)
-from interp.errors import InputError  # noqa: E402
-from interp.profile import Profile  # noqa: E402
-from interp.registry import unknown  # noqa: E402
-from interp.report import chapters, editions  # noqa: E402
 
-
-def command(config: list[str], cores: int, cluster: str | None = None, target: str = "all") -> list[str]:
-    """The Snakemake call: on `cores` of this machine, or as the profile ``profiles/<cluster>`` says.
+def where(cores: int, executor: str | None) -> list[str]:
+    """How Snakemake is told where to run: on `cores` of this machine, or as the profile ``profiles/<executor>`` says.
 
     Raises
     ------
     InputError
         If there is no such profile.
     """
-    where = ["--cores", str(cores), "--quiet", "all" if target == "all" else "rules", "host", "reason"]
-    if cluster is not None:
-        known = sorted(p.parent.name for p in (ROOT / "profiles").glob("*/config.yaml"))
-        if cluster not in known:
-            raise InputError(unknown("executor", cluster, known))
-        where = ["--profile", str(ROOT / "profiles" / cluster), "--local-cores", str(cores)]
+    from interp.errors import InputError
+    from interp.registry import unknown
+
+    if executor is None:
+        return ["--cores", str(cores)]
+    known = sorted(path.parent.name for path in (ROOT / "profiles").glob("*/config.yaml"))
+    if executor not in known:
+        raise InputError(unknown("executor", executor, known))
+    return ["--profile", str(ROOT / "profiles" / executor), "--local-cores", str(cores)]
+
+
+def command(profile: str, cores: int, given: list[str], executor: str | None = None) -> list[str]:
+    """The Snakemake call."""
+    config = [f"profile={profile}"] + ([f"set={given!r}"] if given else [])
+    triggers = ["--rerun-triggers", "mtime", "params", "input"]
     return [
-        *(sys.executable, "-m", "snakemake", target),
-        *("--snakefile", str(ROOT / "Snakefile"), "--directory", str(ROOT)),
-        *where,
-        *("--nolock", "--rerun-incomplete", "--keep-going"),
-        *("--rerun-triggers", "mtime", "params", "input"),
+        *(
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--snakefile",
+            str(ROOT / "Snakefile"),
+            "--directory",
+            str(ROOT),
+        ),
+        *where(cores, executor),
+        *("--nolock", "--rerun-incomplete", "--keep-going", "--quiet", "all"),
+        *triggers,
         *("--config", *config),
     ]
-
-
-def setting(pairs: list[str]) -> list[str]:
-    """Parameters of the command line, as Snakemake's ``--config`` takes them."""
-    return [f"set={pairs!r}"] if pairs else []
-
-
-def check(name: str, pairs: list[str]) -> tuple[Profile, dict[str, Any]]:
-    """The profile and the parameters of the command line; says what is wrong before Snakemake wraps it into many lines.
-
-    Raises
-    ------
-    InputError
-        For an unknown profile, chapter or parameter, or a value of the wrong type.
-    """
-    loaded = profile.load(name)
-    chapters.check(loaded)
-    known = {key for name in chapters.names() for key in chapters.parameters(name)}
-    given = chapters.given(pairs)
-    for key in given:
-        chapters.check_parameter("make", dict.fromkeys(sorted(known)), key, None)
-    return loaded, given
 
 
 def main() -> int:
@@ -73,11 +60,20 @@ def main() -> int:
     parser.add_argument("--executor", help="A folder of profiles/: run the chapters there (slurm).")
     parser.add_argument("--set", action="append", default=[], dest="given", metavar="NAME=VALUE")
     options = parser.parse_args()
-    try:
-        loaded, given = check(options.profile, options.given)
+
+    from interp import profile
+    from interp.errors import InputError
+    from interp.report import chapters, editions
+
+    try:  # say what is wrong in one line before Snakemake wraps it into many
+        where(options.cores, options.executor)
+        loaded = profile.load(options.profile)
+        chapters.check(loaded)
+        known = {key for name in chapters.names() for key in chapters.parameters(name)}
+        given = chapters.given(options.given)
+        for key in given:
+            chapters.check_parameter("make book", dict.fromkeys(sorted(known)), key, None)
         edition = editions.edition(given)
-        config = [f"profile={options.profile}", *setting(options.given)]
-        call = command(config, options.cores, options.executor)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -85,7 +81,7 @@ def main() -> int:
     print(f"profile {loaded.name}: {loaded.description}", flush=True)
     index = ROOT / edition.html / "index.html"
     before = index.stat().st_mtime_ns if index.exists() else None
-    code, refused = run(call)
+    code, refused = run(command(options.profile, options.cores, options.given, options.executor))
     if code:
         print(
             "the book was not built; what was finished is kept, and `make book` goes on from there",

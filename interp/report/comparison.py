@@ -11,6 +11,7 @@ from interp.claims import CLAIMS, Reading, readings
 from interp.report import sweeps
 from interp.report.ledger_page import cell, counts
 from interp.report.slug import slug
+from interp.store import Used
 from interp.subjects.catalogue import Name, identify
 
 REFERENCE = "sweep"
@@ -34,8 +35,19 @@ def comparison_markdown() -> str:
     )
 
 
+def keep(sweep: sweeps.Sweep, tables: Tables, command: str) -> None:
+    """Commit a sweep's tables as a reference result, which the page shows on every machine."""
+    runs = tables[sweeps.RUNS]
+    meta = {"identities": {subject: identify(subject) for subject in sweep.subjects}}
+    used = [Used(run.chapter, run.run, False, float(run.compute), meta) for run in runs.itertuples()]
+    name = slug(sweep.name)
+    reference.write(REFERENCE, name, {k: t.assign(sweep=name) for k, t in tables.items()}, command=command, used=used)
+
+
 def _committed(name: str) -> Tables:
-    return {table: reference.load_entry(REFERENCE, name, table) for table in (sweeps.OUTCOMES, sweeps.RUNS)}
+    """The tables that `keep` wrote."""
+    both = {table: reference.load(REFERENCE, table) for table in (sweeps.OUTCOMES, sweeps.RUNS)}
+    return {table: rows[rows["sweep"] == name] for table, rows in both.items()}
 
 
 def _origin(name: str) -> str:
@@ -130,15 +142,3 @@ def _drawn(rows: pd.DataFrame) -> str:
         return counts(rows["outcome"])
     told = f"{statistic.median():z.2f} ({statistic.min():z.2f} to {statistic.max():z.2f}, {len(rows)} draws)"
     return f"{counts(rows['outcome'])}<br>{told}"
-
-
-def keep(sweep: sweeps.Sweep, tables: Tables, command: str) -> None:
-    """Commit a sweep's tables as a reference result, which the page shows on every machine."""
-    reference.write(
-        REFERENCE,
-        slug(sweep.name),
-        tables,
-        command=command,
-        seconds=float(tables[sweeps.RUNS]["compute"].sum()),
-        identities={s: identify(s) for s in sweep.subjects},
-    )

@@ -128,16 +128,18 @@ def check(sweep: Sweep, given: Iterable[str] = ()) -> None:
     Parameters
     ----------
     given
-        Parameters of the command line, which reach every run.
+        Parameters of the command line, which reach every run that knows them.
 
     Raises
     ------
     InputError
         Naming the one that is not there, or that is an axis of the sweep and cannot be given beside it.
     """
+    known = {key: None for name in sweep.chapters for key in chapters.parameters(name)}
     for key in given:
         if key in AXES:
             raise InputError(f"parameter {key}: a sweep takes it from its file")
+        chapters.check_parameter(f"sweep {sweep.name}", known, key, None)
     from interp import norms as norm_sets
     from interp.norms import table as norm_tables
     from interp.subjects import catalogue

@@ -120,6 +120,8 @@ if SWEEP:
             package=rules.package.output,
         output:
             f"{SWEEP.folder}/{{run}}/{{chapter}}.ipynb",
+        benchmark:
+            f"{SWEEP.folder}/{{run}}/{{chapter}}.tsv"
         params:
             values=lambda wildcards: values(wildcards.chapter, RUNS[wildcards.chapter, wildcards.run].given),
             given=lambda wildcards: flags([*PAIRS, *RUNS[wildcards.chapter, wildcards.run].arguments]),

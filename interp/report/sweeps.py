@@ -34,7 +34,21 @@ OUTCOMES, RUNS = "outcomes", "runs"
 """The two tables of a sweep: what was judged, and what it took."""
 
 OUTCOME_COLUMNS = ["run", "chapter", "norms", "seed", *(c for c in ledger.COLUMNS if c != "source")]
-RUN_COLUMNS = ["run", "chapter", "subject", "norms", "seed", "profile", "seconds", "compute", "stored", "replayed"]
+MEASURED = {"s": "seconds", "cpu_time": "cpu_seconds", "max_rss": "memory_mb"}
+"""What Snakemake measures of a run, and its names here."""
+
+RUN_COLUMNS = [
+    "run",
+    "chapter",
+    "subject",
+    "norms",
+    "seed",
+    "profile",
+    *MEASURED.values(),
+    "compute",
+    "stored",
+    "replayed",
+]
 
 
 class Sweep(BaseModel):
@@ -213,11 +227,20 @@ def gather(sweep: Sweep) -> dict[str, pd.DataFrame]:
         point = {"run": run.name, "chapter": run.chapter, "norms": run.norms, "seed": run.seed}
         outcomes += [{**row, **point} for row in ledger.judged(path)]
         record = notebook.filed(path, provenance.MIME)[-1]
-        runs.append({**record, **point, "subject": run.subject, "profile": sweep.profile})
+        about = {"subject": run.subject, "profile": sweep.profile}
+        runs.append({**record, **point, **about, **_measured(path.with_suffix(".tsv"))})
     return {
         name: pd.DataFrame(rows).reindex(columns=columns).astype({"seed": "Int64"})
         for name, rows, columns in ((OUTCOMES, outcomes, OUTCOME_COLUMNS), (RUNS, runs, RUN_COLUMNS))
     }
+
+
+def _measured(path: Path) -> dict[str, Any]:
+    """What a run took, where Snakemake ran it."""
+    if not path.is_file():
+        return {}
+    row = pd.read_csv(path, sep="\t").iloc[-1]
+    return {name: row[theirs] for theirs, name in MEASURED.items()}
 
 
 def write(sweep: Sweep) -> dict[str, pd.DataFrame]:

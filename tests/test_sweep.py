@@ -111,6 +111,14 @@ def test_the_committed_sweep_is_valid_and_no_profile():
     assert len(sweeps.plan(sweep).runs) > len(sweep.chapters)
 
 
+def test_the_plan_on_paper_counts_the_jobs_there_would_be():
+    sweep = sweeps.load(ROOT / "config" / "sweep.yml")
+    subjects, norms = [f"org/m{i}@{i:040d}" for i in range(10)], [f"norms/n{i}.csv" for i in range(20)]
+    runs = sweeps.plan(sweep.model_copy(update={"subjects": subjects, "norms": norms})).runs
+    text = (ROOT / "book" / "guides" / "run-on-a-cluster.md").read_text(encoding="utf-8")
+    assert f"= {len(runs) * 100:,}." in text
+
+
 def test_a_chapter_runs_once_for_what_it_does_not_know():
     names = ["token-identity", "relation-probe", "property-inference"]
     sweep = swept(chapters=names, subjects=["minilm", "decoder-none"], norms=["everyday", "mcrae"], seeds=[0, 7])

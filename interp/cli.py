@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -583,7 +581,6 @@ def pack(
     """Put the stored results into one archive, so that another machine can rebuild the book from them."""
     from interp import archive
 
-    _find_store()
     _check_target(out, ".zip")
     packed = archive.pack(out)
     for name, why in packed.left_out.items():
@@ -603,18 +600,9 @@ def unpack(
 
     if not 0 < limit < float("inf"):
         raise InputError(f"--limit {limit:g}: a number of GiB above 0")
-    _find_store()
     found = archive.unpack(path, limit=int(limit * 2**30))
     _print(archive.summary(found), as_json)
     print(f"the results are in {store.root()}; make book replays them", file=sys.stderr)
-
-
-def _find_store() -> None:
-    """Inside a checkout, at any depth, the store is the one its chapters use."""
-    from interp.profile import project_root
-
-    with contextlib.suppress(InputError):
-        os.environ.setdefault("INTERP_RESULTS", str(project_root() / "results"))
 
 
 def _check_given(given: Iterable[str], chapters: Any, name: str) -> None:

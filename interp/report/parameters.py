@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -50,7 +51,7 @@ def _subject(name: str) -> None:
     from interp.subjects.catalogue import Name, source_of
 
     base = Name.parse(name).base
-    if not (project_root() / base).is_dir():  # chapters run in the checkout's root
+    if not os.path.isdir(project_root() / base):  # chapters run in the checkout's root
         source_of(base)
 
 

@@ -42,7 +42,7 @@ endif
 	@touch $(STAMP)
 
 book: $(STAMP)  ## execute the chapters and build the book (SUBJECT=... builds another beside it, in _build/books)
-	@$(BIN)/python scripts/book.py --profile $(PROFILE) --cores $(CORES) $(addprefix --set ,$(GIVEN))
+	@exec $(BIN)/python scripts/book.py --tied --profile $(PROFILE) --cores $(CORES) $(addprefix --set ,$(GIVEN))
 
 pdf: $(STAMP)  ## print the built book into one file, _build/pdf/book.pdf (needs chromium)
 	@$(BIN)/python scripts/pdf.py
@@ -57,7 +57,7 @@ bench: $(STAMP)  ## run the benchmarks that are not done yet: benchmarks/results
 	@$(BIN)/python -m benchmarks.run $(ARGS)
 
 reference: $(STAMP)  ## compute the committed results of the human norms anew (hours; ONLY=minilm-mcrae-plsr for one)
-	@$(BIN)/python scripts/reference.py $(addprefix --only ,$(ONLY))
+	@exec $(BIN)/python scripts/reference.py --tied $(addprefix --only ,$(ONLY))
 
 check: $(STAMP)  ## lint, format, types, chapters in their canonical form
 	@$(BIN)/ruff check .

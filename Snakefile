@@ -23,7 +23,7 @@ CHAPTERS = [name for name in PROFILE.chapters if name not in FORKS]
 EXECUTED = f"{EDITION.chapters}/{{chapter}}.ipynb"
 INDEX = f"{EDITION.html}/index.html"
 PACKAGE = sorted(str(p) for p in Path("interp").rglob("*") if p.suffix in {".py", ".tsv", ".yml"})
-PAGES = sorted(str(p) for p in Path("book").rglob("*") if p.is_file() and not {*editions.PRODUCTS, "__pycache__"} & set(p.parts))
+PAGES = sorted(str(p) for p in Path("book").rglob("*") if p.is_file() and editions.is_page(p))
 
 
 def parameters_of(wildcards):
@@ -42,7 +42,7 @@ rule chapter:
         text="notebooks/{chapter}.md",
         package=PACKAGE,
     output:
-        EXECUTED,
+        update(EXECUTED),  # the one before stays until the new one is whole
     params:
         values=parameters_of,
         given=[f"--set {shlex.quote(pair)}" for pair in config.get("set", [])],
@@ -60,7 +60,7 @@ rule html:
         "_config.yml",
         "_toc.yml",
     output:
-        INDEX,
+        update(INDEX),
     params:
         given=f"--subject {shlex.quote(EDITION.subject)}" if EDITION.subject else "",
     shell:

@@ -87,8 +87,11 @@ BAD = {
     "no such layer": (["attend", "--text", "the dog barks", "--layer", "9"], "has layers 1 to 6"),
     "no such head": (["attend", "--text", "the dog barks", "--layer", "1", "--head", "13"], "has heads 1 to 12"),
     "head without layer": (["attend", "--text", "the dog barks", "--head", "1"], "a head needs its layer"),
-    "maps of another kind": (["attend", "--text", "the dog barks", "--out", "x.png"], "end its name in .svg"),
-    "figure nowhere": (["attend", "--text", "the dog barks", "--out", "/nowhere/x.svg"], "cannot write /nowhere/x.svg"),
+    "maps of another kind": (
+        ["attend", "--text", "the dog barks", "--out", "x.png"],
+        "x.png: the file should end in .svg",
+    ),
+    "figure nowhere": (["attend", "--text", "the dog barks", "--out", "/nowhere/x.svg"], "there is no folder /nowhere"),
     "unknown data set": (["fetch", "mcray"], "unknown data set 'mcray'; did you mean 'mcrae'"),
     "nothing to fetch": (["fetch", "wordnet"], "was made for this project"),
     "unknown chapter": (

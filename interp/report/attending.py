@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from interp.attention.reading import Reading, mean_map
-from interp.errors import InputError
+from interp.files import write_text
 from interp.report import style, svg, views
 
 
@@ -18,8 +18,6 @@ def figure(found: Reading, path: Path, layer: int | None, head: int | None) -> N
 
     from interp.report.figures import attention_maps
 
-    if path.suffix != ".svg":
-        raise InputError(f"--out {path}: the figure is an SVG, so end its name in .svg")
     style.apply()
     maps: dict[str, Float[np.ndarray, "query key"]] = {}
     tokens = {}
@@ -35,7 +33,7 @@ def figure(found: Reading, path: Path, layer: int | None, head: int | None) -> N
     alt = f"Attention maps of {' '.join(found.tokens)}: {', '.join(maps)}"
     content = svg.standalone(drawn, alt)
     plt.close(drawn)
-    _write(path, content)
+    write_text(path, content)
 
 
 def view(found: Reading, path: Path, layer: int | None) -> None:
@@ -43,11 +41,5 @@ def view(found: Reading, path: Path, layer: int | None) -> None:
     count = len(found.after)
     layers = sorted({1, (count + 1) // 2, count}) if layer is None else [layer]
     title = f"{found.subject}: {found.perturbation}"
-    _write(path, views.attention_page([m[0] for m in found.after], found.tokens, title, layers=layers, standalone=True))
-
-
-def _write(path: Path, content: str) -> None:
-    try:
-        path.write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from None
+    page = views.attention_page([m[0] for m in found.after], found.tokens, title, layers=layers, standalone=True)
+    write_text(path, page)

@@ -46,3 +46,67 @@ def status(folder: Path) -> list[str]:
     """What git sees as changed or new."""
     done = subprocess.run(["git", "status", "--porcelain"], cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()
+
+
+SMALL = {
+    "notebooks/counting.md": """\
+---
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+
+# Counting
+
+Up to {glue:text}`last`.
+
+```{code-cell}
+:tags: [parameters]
+
+rounds = 40
+```
+
+```{code-cell}
+import time
+
+import pandas as pd
+
+from interp import report, store
+
+report.begin()
+
+
+@store.study("counting", identities={})
+def counted(*, number: int):
+    time.sleep(0.25)
+    return {"counted": pd.DataFrame({"number": range(number, number + 5000)})}
+
+
+for number in range(rounds):
+    last = int(counted(number=number)["counted"]["number"].iloc[0])
+report.glue(last=last)
+```
+
+```{code-cell}
+report.end(rounds=rounds)
+```
+""",
+    "config/smoke.yml": "description: one chapter that counts, a quarter of a second a number\nchapters:\n  counting:\n",
+    "_toc.yml": "format: jb-book\nroot: book/start\nparts:\n  - caption: One\n    chapters:\n"
+    "      - file: book/chapters/counting\n",
+    "book/start.md": "# Start\n\nOne chapter.\n\n```{include} chapters/ledger.txt\n```\n\n```{bibliography}\n```\n",
+}
+"""Files of a book of one chapter that computes nothing of interest, result by result."""
+
+
+def small_book(path: Path) -> Path:
+    """A checkout whose book is `SMALL`: the machinery is the same for all, and it takes seconds."""
+    here = checkout(path)
+    for old in [*(here / "notebooks").glob("*.md"), *(here / "config").glob("*.yml"), *(here / "book").glob("*.md")]:
+        old.unlink()
+    shutil.rmtree(here / "book" / "reference")
+    shutil.rmtree(here / "tests")
+    for name, text in SMALL.items():
+        (here / name).write_text(text, encoding="utf-8")
+    return here

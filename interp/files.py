@@ -73,6 +73,10 @@ def replacing(path: Path) -> Iterator[Path]:
         yield partial
         sync(partial)
         partial.replace(path)
+    except OSError as error:
+        if error.errno and error.filename in (None, str(partial)):
+            error.filename = str(path)  # a full disk does not say of which file; a temporary name says nothing
+        raise
     finally:
         remove(partial)
 

@@ -31,12 +31,18 @@ def checkout(path: Path) -> Path:
     return path
 
 
-def run(command: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A command line as a reader types it in `folder`, with the environment activated."""
-    env = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1", **AUTHOR, **environment}
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    """What a reader's shell has set in `folder`, with the environment activated."""
+    env = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1", **AUTHOR}
     env["PATH"] = f"{folder / '.venv' / 'bin'}:{env['PATH']}"
     for name in ("INTERP_RESULTS", "INTERP_ROOT", "INTERP_VIEWS", "INTERP_CHAPTER"):
         env.pop(name, None)
+    return {**env, **more}
+
+
+def run(command: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """A command line as a reader types it in `folder`."""
+    env = environment(folder, **more)
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", command], cwd=folder, env=env, capture_output=True, text=True, check=False
     )
@@ -92,7 +98,7 @@ report.glue(last=last)
 report.end(rounds=rounds)
 ```
 """,
-    "config/smoke.yml": "description: one chapter that counts, a quarter of a second a number\nchapters:\n  counting:\n",
+    "config/smoke.yml": "description: a chapter that counts, a quarter of a second a number\nchapters:\n  counting:\n",
     "_toc.yml": "format: jb-book\nroot: book/start\nparts:\n  - caption: One\n    chapters:\n"
     "      - file: book/chapters/counting\n",
     "book/start.md": "# Start\n\nOne chapter.\n\n```{include} chapters/ledger.txt\n```\n\n```{bibliography}\n```\n",

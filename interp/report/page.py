@@ -13,7 +13,7 @@ import pandas as pd
 
 from interp import claims
 from interp.claims import ledger
-from interp.report import style, svg
+from interp.report import full_size, style, svg
 from interp.report.drawn import source_link
 from interp.report.provenance import MIME, provenance
 
@@ -26,12 +26,18 @@ SHORT = 24
 """Characters up to which the name of a row stays on one line."""
 
 _started = time.perf_counter()
+_named: dict[str, Any] = {}
+"""What this page has glued."""
+_judged: list[dict[str, Any]] = []
+"""The verdicts it has filed."""
 
 
 def begin() -> None:
     """Set the page up: the figures' style, and the clock."""
     global _started
     _started = time.perf_counter()
+    _named.clear()
+    _judged.clear()
     style.apply()
 
 
@@ -48,6 +54,7 @@ def glue(**values: Any) -> None:
         elif isinstance(value, numbers.Real) and not isinstance(value, bool):
             value = float(value)
         put(name, value, display=False)
+        _named[name] = value
 
 
 def ratio(part: float, whole: float) -> float:
@@ -115,7 +122,22 @@ def show_verdicts(verdicts: Mapping[str, Mapping[str, Verdict]], *, caption: str
 
     told = table_html(claims.verdict_table(verdicts), "verdicts", caption=caption)
     filed = ledger.records(verdicts, **labels)
+    _judged.extend(filed)
     display({"text/html": told, ledger.MIME: filed, "text/plain": f"{len(filed)} verdicts"}, raw=True)
+
+
+def show_reference(chapter: str, **parameters: Any) -> None:
+    """Show what the run of `chapter` at full size found, beside what this page has glued and filed so far.
+
+    Parameters
+    ----------
+    parameters
+        Of this page: those that say of what and of how much. Where the run at full size had the same, this page is of
+        full size itself, and says so.
+    """
+    from IPython.display import HTML, display
+
+    display(HTML(full_size.section(chapter, _named, _judged, parameters)))
 
 
 def table_html(

@@ -274,6 +274,7 @@ def _pretrained(base: str, folder: Path, anatomy_of: Any) -> tuple[Any, Any]:
 
     from interp.subjects import attention, positions  # noqa: F401  (the second registers a family with transformers)
 
+    attention.register()
     # A base model leaves the head's weights unused, and the report about it is no news to anyone here.
     transformers_logging.set_verbosity(logging.ERROR)
     transformers_logging.disable_progress_bar()  # loading takes a second; downloads show the hub's own bar

@@ -75,6 +75,15 @@ def minilm():
 
 
 @pytest.fixture(scope="session")
+def kernels():
+    """For ``JUPYTER_PATH``, in tests of the group ``chapters``: a kernel that starts at once."""
+    from tests.warm_kernel import warm_kernels
+
+    with warm_kernels(ROOT) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
 def tiny_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A folder with a small random model for each family."""
     from tests.tiny import FAMILIES, folder

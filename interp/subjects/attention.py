@@ -83,8 +83,8 @@ def attention(
 def register() -> None:
     """Make `attention` known to transformers under `NAME`; a second time changes nothing.
 
-    Not done on import: transformers' own modelling code takes as long to import as torch, and a page that replays stored
-    results needs no model.
+    Not done on import: transformers' modelling code takes as long to import as torch does, and a page that replays
+    stored results needs no model.
     """
     from transformers import AttentionInterface
     from transformers.masking_utils import AttentionMaskInterface, eager_mask

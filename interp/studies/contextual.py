@@ -74,7 +74,7 @@ def _one_control(
     device: str,
 ) -> Tables:
     loaded, _ = _drawn(norms, contexts, per_concept, concepts)
-    model = subjects.load(subject, dtype=dtype, device=device)
+    model = subjects.shared(subject, dtype=dtype, device=device)
     form, _, layer = embedding.partition(":")
     if form in FORMS:
         if not layer.isdigit() or int(layer) > model.n_layers:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -306,6 +307,16 @@ def _dtype(name: str) -> Any:
     if name not in known:
         raise InputError(unknown("dtype", name, list(known)))
     return getattr(torch, name)
+
+
+def shared(name: str, *, device: str = "cpu", dtype: str = "float32") -> Subject:
+    """`load`, with the last subject kept: for what asks for one subject again and again and changes nothing in it."""
+    return _last(name, identify(name), device, dtype)
+
+
+@lru_cache(maxsize=1)
+def _last(name: str, identity: str, device: str, dtype: str) -> Subject:  # noqa: ARG001  (other weights, another key)
+    return load(name, device=device, dtype=dtype)
 
 
 def check_device(name: str) -> None:

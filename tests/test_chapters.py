@@ -8,15 +8,13 @@ import nbformat
 import pytest
 import yaml
 
-from interp import archive, notebook, profile
+from interp import archive
 from interp.errors import InputError
-from interp.report import chapters, provenance
+from interp.report import chapters
 from interp.subjects import SUBJECTS
 from scripts import canonical
 from tests.conftest import ROOT
-
-ONE_PROCESS = pytest.mark.xdist_group("chapters")
-"""Executed once for all of these tests."""
+from tests.smoke import ONE_PROCESS, cells, execute, files, record
 
 
 def test_every_chapter_is_in_canonical_form():
@@ -39,39 +37,6 @@ def test_chapters_are_short_cells_that_define_next_to_nothing(name):
         assert not any(isinstance(node, ast.ClassDef) for node in ast.walk(tree))
     assert chapters.parameters(name), "a chapter has parameters"
     assert "report.end(" in cells[-1].source, "a chapter ends with its provenance"
-
-
-def execute(folder, kernels, names):
-    """Chapters on `smoke`, with a store that they share."""
-    smoke = profile.load("smoke")
-    with pytest.MonkeyPatch.context() as here:
-        here.setenv("INTERP_RESULTS", str(folder / "results"))
-        here.setenv("JUPYTER_PATH", str(kernels))
-        for name in names:
-            chapters.execute(name, smoke.of(name, chapters.parameters(name)), folder / "chapters" / f"{name}.ipynb")
-
-
-def cells(folder, name):
-    """The cells of an executed chapter; in the last one stands what the run was, and when."""
-    return nbformat.read(folder / "chapters" / f"{name}.ipynb", as_version=4).cells
-
-
-def record(folder, name):
-    """The provenance of an executed chapter."""
-    return notebook.filed(folder / "chapters" / f"{name}.ipynb", provenance.MIME)[-1]
-
-
-def files(folder):
-    """Every file under a folder, as its bytes."""
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
-
-
-@pytest.fixture(scope="session")
-def executed(tmp_path_factory, kernels):
-    """Each chapter executed once on `smoke`."""
-    folder = tmp_path_factory.mktemp("smoke")
-    execute(folder, kernels, chapters.names())
-    return folder
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -46,22 +47,24 @@ def warm_kernels(root: Path, hash_seed: str = "0") -> Iterator[Path]:
         server = subprocess.Popen(
             [sys.executable, __file__, "serve", address],
             env=environment,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
             text=True,
         )
+        assert server.stdin is not None
         assert server.stdout is not None
         try:
             assert server.stdout.readline() == "ready\n"
             yield Path(folder)
         finally:
-            os.killpg(server.pid, signal.SIGKILL)  # and any kernel that is left
-            server.stdout.close()
+            server.stdin.close()
             server.wait()
+            server.stdout.close()
 
 
 def serve(address: str) -> None:
-    """Fork a kernel for each that asks, until killed."""
+    """Fork a kernel for each that asks, until nobody holds the other end of the input; then end, with every kernel."""
     for name in IMPORTED.split(", "):
         __import__(name)
     listening = socket.socket(socket.AF_UNIX)
@@ -69,13 +72,14 @@ def serve(address: str) -> None:
     listening.listen()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a watch ended
     print("ready", flush=True)
-    while True:
+    while listening in select.select([listening, sys.stdin], [], [])[0]:
         asking, _ = listening.accept()
         if os.fork() == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             listening.close()
             _watch(asking)
         asking.close()
+    os.killpg(0, signal.SIGKILL)
 
 
 def _watch(asking: socket.socket) -> None:

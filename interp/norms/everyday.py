@@ -4,7 +4,6 @@ Written by a language model for this project, in McRae's form; not human data. T
 means for reading a result. CC0.
 """
 
-from functools import cache
 from pathlib import Path
 
 from interp.norms import table
@@ -13,7 +12,6 @@ from interp.norms.normset import NormSet
 FILE = Path(__file__).parent / "data" / "everyday.tsv"
 
 
-@cache
 def load() -> NormSet:
     """Concepts x features, a value being how many of 30 people would name the feature (5 to 30)."""
     return table.load(

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -310,13 +309,24 @@ def _dtype(name: str) -> Any:
 
 
 def shared(name: str, *, device: str = "cpu", dtype: str = "float32") -> Subject:
-    """`load`, with the last subject kept: for what asks for one subject again and again and changes nothing in it."""
-    return _last(name, identify(name), device, dtype)
+    """`load`, with small subjects kept for the next one who asks: for computations that change nothing in them.
+
+    A chapter asks for its subject and the two twins again and again, and permuting weights takes a second. The subjects
+    that were asked for last are kept, up to `KEPT_BYTES` of weights.
+    """
+    from interp.subjects.compression import weight_bytes
+
+    key = (name, identify(name), device, dtype)
+    subject = _kept.pop(key, None) or load(name, device=device, dtype=dtype)
+    _kept[key] = subject
+    while _kept and sum(weight_bytes(each.model) for each in _kept.values()) > KEPT_BYTES:
+        del _kept[next(iter(_kept))]
+    return subject
 
 
-@lru_cache(maxsize=1)
-def _last(name: str, identity: str, device: str, dtype: str) -> Subject:  # noqa: ARG001  (other weights, another key)
-    return load(name, device=device, dtype=dtype)
+KEPT_BYTES = 2**30
+_kept: dict[tuple[str, str, str, str], Subject] = {}
+"""By name, weights, device and type of numbers; the one asked for last is the last."""
 
 
 def check_device(name: str) -> None:

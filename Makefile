@@ -9,15 +9,18 @@ TORCH   ?= $(shell command -v nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu
 # PyTorch's own index of CPU builds, for systems whose default build brings CUDA.
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 
-BIN   := .venv/bin
-STAMP := .venv/.installed
-TORCH_VERSION = $(shell sed -n 's/^torch==//p' requirements.lock)
+VENV  ?= .venv
+LOCK  ?= requirements.lock
+
+BIN   := $(VENV)/bin
+STAMP := $(VENV)/.installed
+TORCH_VERSION = $(shell sed -n 's/^torch==//p' $(LOCK))
 PIP   := $(BIN)/python -m pip --disable-pip-version-check
 # Parameters that reach every chapter which knows them: make book SUBJECT=gpt2 DEVICE=cuda DTYPE=bfloat16
 GIVEN := $(foreach p,SUBJECT DEVICE DTYPE,$(if $($(p)),$(shell echo $(p) | tr A-Z a-z)=$($(p))))
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf chapter test bench reference check format serve lock clean env
+.PHONY: help book pdf chapter test minimum bench reference check format serve lock clean env
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null || sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1   \2/p' Makefile
@@ -25,10 +28,10 @@ help:  ## show this list
 
 env: $(STAMP)  ## make .venv from requirements.lock
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than Python 3.11; say PYTHON=python3.11"; exit 2; }
-	@test -x $(BIN)/python || { echo "making .venv"; $(PYTHON) -m venv .venv; }
-	@echo "installing torch $(TORCH_VERSION) ($(TORCH)) and the packages of requirements.lock; a few minutes"
+	@test -x $(BIN)/python || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing torch $(TORCH_VERSION) ($(TORCH)) and the packages of $(LOCK); a few minutes"
 ifeq ($(TORCH),gpu)
 	@$(PIP) install --quiet torch==$(TORCH_VERSION)
 else
@@ -37,7 +40,7 @@ else
 	  || $(PIP) install --quiet --no-deps "torch==$(TORCH_VERSION)+cpu" --extra-index-url $(TORCH_CPU_INDEX) 2>/dev/null \
 	  || $(PIP) install --quiet torch==$(TORCH_VERSION)
 endif
-	@$(PIP) install --quiet --no-deps --requirement requirements.lock
+	@$(PIP) install --quiet --no-deps --requirement $(LOCK)
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable . 2>/dev/null || $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
@@ -51,7 +54,12 @@ chapter: $(STAMP)  ## execute one chapter: make chapter CHAPTER=residual-mixing 
 	@$(BIN)/interp chapter $(CHAPTER) --profile $(PROFILE) $(addprefix --set ,$(GIVEN))
 
 test: $(STAMP)  ## run the test suite
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadgroup $(ARGS)
+	@OMP_NUM_THREADS=1 INTERP_LOCK=$(LOCK) $(BIN)/python -m pytest -n $(CORES) --dist loadgroup $(ARGS)
+
+# Old versions say what is out of date in their own dependencies; a warning of any other kind stays an error.
+OLD := -W ignore::DeprecationWarning -W ignore::SyntaxWarning
+minimum:  ## run the test suite on the lowest versions pyproject.toml allows, in .venv-minimum
+	@$(MAKE) --no-print-directory test VENV=.venv-minimum LOCK=requirements-minimum.lock ARGS="$(OLD) $(ARGS)"
 
 bench: $(STAMP)  ## run the benchmarks that are not done yet: benchmarks/results.md (ARGS="--fresh", ARGS="--threads 2")
 	@$(BIN)/python -m benchmarks.run $(ARGS)

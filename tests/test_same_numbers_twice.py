@@ -11,6 +11,7 @@ What may differ between two runs of the book is the clock's, and only this:
 import json
 import shutil
 
+import pandas as pd
 import pytest
 
 from interp.report import chapters
@@ -20,6 +21,10 @@ from tests.warm_kernel import warm_kernels
 
 CLOCK = {"created", "seconds"}
 CLOCKED_STUDIES = {"cost"}
+TOLERANCE = 1e-4
+"""Absolute and relative, for every number of a stored table (docs/decisions/0004-the-same-numbers-twice.md)."""
+THREADED = ["attention-collapse", "property-inference", "token-identity"]
+"""Chapters computed with two threads: attention, both mappings with their metrics and bootstraps, lookups of vectors."""
 RUN = {"finished", "seconds", "compute", "replayed"}
 """What a chapter's provenance says of the run, not of the numbers."""
 
@@ -71,3 +76,16 @@ def test_every_view_is_the_same_bytes(executed, again):
     first, second = (files(folder / "chapters" / "views") for folder in (executed, again))
     assert first
     assert first == second
+
+
+@pytest.mark.slow
+@ONE_PROCESS
+def test_two_threads_give_the_same_within_the_tolerance(executed, monkeypatch, tmp_path):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    with warm_kernels(ROOT) as kernels:
+        execute(tmp_path, kernels, THREADED)
+    tables = sorted((tmp_path / "results").rglob("*.parquet"))
+    assert len(tables) > 50
+    for path in tables:
+        one = pd.read_parquet(executed / path.relative_to(tmp_path))
+        pd.testing.assert_frame_equal(pd.read_parquet(path), one, rtol=TOLERANCE, atol=TOLERANCE, obj=str(path))

@@ -24,7 +24,7 @@ CLOCKED_STUDIES = {"cost"}
 TOLERANCE = 1e-4
 """Absolute and relative, for every number of a stored table (docs/decisions/0004-the-same-numbers-twice.md)."""
 THREADED = ["attention-collapse", "property-inference", "token-identity"]
-"""Chapters computed with two threads: attention, both mappings with their metrics and bootstraps, lookups of vectors."""
+"""Chapters computed with two threads: attention, both mappings with metrics and bootstraps, lookups of vectors."""
 RUN = {"finished", "seconds", "compute", "replayed"}
 """What a chapter's provenance says of the run, not of the numbers."""
 

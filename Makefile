@@ -2,6 +2,7 @@
 
 PYTHON  ?= python3
 PROFILE ?= embedded
+SWEEP   ?= config/sweep.yml
 CORES   ?= 2
 PORT    ?= 8000
 # GPU build of torch: detected, or say TORCH=gpu / TORCH=cpu.
@@ -18,13 +19,15 @@ TORCH_VERSION = $(shell sed -n 's/^torch==//p' $(LOCK))
 PIP   := $(BIN)/python -m pip --disable-pip-version-check
 # Parameters that reach every chapter which knows them: make book SUBJECT=gpt2 DEVICE=cuda DTYPE=bfloat16
 GIVEN := $(foreach p,SUBJECT DEVICE DTYPE,$(if $($(p)),$(shell echo $(p) | tr A-Z a-z)=$($(p))))
+# On a cluster: a folder of profiles/ says how (EXECUTOR=slurm).
+CLUSTER := $(if $(EXECUTOR),--executor $(EXECUTOR))
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf chapter test minimum bench reference check format serve lock clean env
+.PHONY: help book sweep pdf chapter test minimum bench reference verify readme check format serve lock clean env
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null || sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1   \2/p' Makefile
-	@echo "  options: PROFILE=embedded|norms|paper|smoke  SUBJECT=...  DEVICE=cuda  DTYPE=bfloat16  CORES=2"
+	@echo "  options: PROFILE=embedded|norms|paper|smoke  SUBJECT=...  DEVICE=cuda  DTYPE=bfloat16  CORES=2  EXECUTOR=slurm"
 
 env: $(STAMP)  ## make .venv from requirements.lock
 
@@ -45,7 +48,10 @@ endif
 	@touch $(STAMP)
 
 book: $(STAMP)  ## execute the chapters and build the book (SUBJECT=... builds another beside it, in _build/books)
-	@$(BIN)/python scripts/book.py --profile $(PROFILE) --cores $(CORES) $(addprefix --set ,$(GIVEN))
+	@$(BIN)/python scripts/book.py --profile $(PROFILE) --cores $(CORES) $(CLUSTER) $(addprefix --set ,$(GIVEN))
+
+sweep: $(STAMP)  ## run chapters for every subject, norm set and seed of config/sweep.yml (SWEEP=..., EXECUTOR=slurm)
+	@$(BIN)/python scripts/sweep.py $(SWEEP) --cores $(CORES) $(CLUSTER) $(if $(KEEP),--keep) $(addprefix --set ,$(GIVEN))
 
 pdf: $(STAMP)  ## print the built book into one file, _build/pdf/book.pdf (needs chromium)
 	@$(BIN)/python scripts/pdf.py
@@ -64,8 +70,14 @@ minimum:  ## run the test suite on the lowest versions pyproject.toml allows, in
 bench: $(STAMP)  ## run the benchmarks that are not done yet: benchmarks/results.md (ARGS="--fresh", ARGS="--threads 2")
 	@$(BIN)/python -m benchmarks.run $(ARGS)
 
-reference: $(STAMP)  ## compute the committed results of the human norms anew (hours; ONLY=minilm-mcrae-plsr for one)
+reference: $(STAMP)  ## compute the committed results anew (hours; ONLY=minilm-mcrae-plsr or ONLY=chapter-residual-mixing for one)
 	@$(BIN)/python scripts/reference.py $(addprefix --only ,$(ONLY))
+
+verify: $(STAMP)  ## compute a sample of the committed results anew and compare (minutes; ALL=1 for everything, ONLY=... for one)
+	@$(BIN)/python scripts/verify.py $(if $(ALL),--all) $(addprefix --only ,$(ONLY))
+
+readme: $(STAMP)  ## write what came out in the built book into README.md
+	@$(BIN)/python scripts/readme.py
 
 check: $(STAMP)  ## lint, format, types, chapters in their canonical form
 	@$(BIN)/ruff check .

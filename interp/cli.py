@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -570,7 +568,6 @@ def pack(
     """Put the stored results into one archive, so that another machine can rebuild the book from them."""
     from interp import archive
 
-    _find_store()
     _check_target(out, ".zip")
     packed = archive.pack(out)
     for name, why in packed.left_out.items():
@@ -588,18 +585,9 @@ def unpack(
     """Put the results of an archive into the store, every byte checked; what is there already stays."""
     from interp import archive, store
 
-    _find_store()
     found = archive.unpack(path, limit=int(limit * 2**30))
     _print(archive.summary(found), as_json)
     print(f"the results are in {store.root()}; make book replays them", file=sys.stderr)
-
-
-def _find_store() -> None:
-    """Inside a checkout, at any depth, the store is the one its chapters use."""
-    from interp.profile import project_root
-
-    with contextlib.suppress(InputError):
-        os.environ.setdefault("INTERP_RESULTS", str(project_root() / "results"))
 
 
 def _check_given(given: Iterable[str], chapters: Any, name: str) -> None:

@@ -8,10 +8,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from interp.report.page import begin, end, glue, ratio, show_figure, show_table, show_verdicts
+    from interp.report.page import begin, end, glue, ratio, show_figure, show_reference, show_table, show_verdicts
     from interp.resampling import with_interval
 
-__all__ = ["begin", "end", "glue", "ratio", "show_figure", "show_table", "show_verdicts", "with_interval"]
+__all__ = [
+    "begin",
+    "end",
+    "glue",
+    "ratio",
+    "show_figure",
+    "show_reference",
+    "show_table",
+    "show_verdicts",
+    "with_interval",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -73,6 +73,11 @@ def title(chapter: str) -> str:
     return re.sub(r"\\([^\w\s])", r"\1", found.group(1))
 
 
+def brings_twins(chapter: str) -> bool:
+    """Whether a chapter compares its subject with its untrained twins, as its header says; a twin has none."""
+    return "and its untrained twins" in source(chapter).read_text(encoding="utf-8")
+
+
 def parameters(chapter: str) -> dict[str, Any]:
     """Names and defaults of a chapter's parameters: the assignments of literals in the cell tagged ``parameters``."""
     import ast

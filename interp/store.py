@@ -10,6 +10,7 @@ since is named and computed again.
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import hashlib
 import inspect
@@ -30,6 +31,7 @@ import pandas as pd
 
 from interp.errors import InputError
 from interp.files import partial_name, remove, sha256, sync
+from interp.profile import project_root
 
 Tables = dict[str, pd.DataFrame]
 
@@ -66,8 +68,14 @@ used: list[Used] = []
 
 
 def root() -> Path:
-    """Where results are kept: ``$INTERP_RESULTS``, else ``results`` in the current folder."""
-    return Path(os.environ.get("INTERP_RESULTS") or "results")
+    """Where results are kept: ``$INTERP_RESULTS``; else ``results`` of the checkout that the current folder lies in, so
+    that a chapter opened in Jupyter replays what `make book` computed; else ``results`` right here.
+    """
+    if os.environ.get("INTERP_RESULTS"):
+        return Path(os.environ["INTERP_RESULTS"])
+    with contextlib.suppress(InputError):
+        return project_root() / "results"
+    return Path("results")
 
 
 def study(
@@ -239,6 +247,7 @@ def _tree(module: str) -> ast.Module:
     return ast.parse(path.read_text())
 
 
+@functools.lru_cache(maxsize=512)
 def _code(module: str) -> str:
     tree = _tree(module)
     for node in ast.walk(tree):
@@ -260,11 +269,17 @@ def _reachable(module: str) -> set[str]:
         if name in seen or _path_of(name) is None:
             continue
         seen.add(name)
-        for node in ast.walk(_tree(name)):
-            found = []
-            if isinstance(node, ast.Import):
-                found = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-                found = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            waiting += [f for f in found if f.split(".")[0] == package and f not in (package, __name__)]
+        waiting += [f for f in _imported(name) if f.split(".")[0] == package and f not in (package, __name__)]
     return seen
+
+
+@functools.lru_cache(maxsize=512)
+def _imported(module: str) -> tuple[str, ...]:
+    """Every name that `module` imports, inside functions too; of ``from a import b`` both ``a`` and ``a.b``."""
+    found: list[str] = []
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(found)

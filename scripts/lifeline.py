@@ -21,7 +21,7 @@ GRACE = 10.0
 def end(process: subprocess.Popen[bytes]) -> None:
     """End the process group of `process`."""
     told = time.monotonic()
-    number = signal.SIGTERM
+    number = signal.SIGINT  # at which Snakemake takes its jobs back from a cluster; SIGTERM would have it wait for them
     try:
         while True:
             os.killpg(process.pid, number)

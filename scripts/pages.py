@@ -18,20 +18,24 @@ from interp.report.editions import Edition  # noqa: E402
 
 
 def write_parts(folder: Path) -> None:
-    """What pages include from the executed chapters: the outcomes, the ladder, when and how each chapter ran."""
+    """What pages include from the executed chapters, and from sweeps: outcomes, the ladder, when each chapter ran."""
+    from interp import reference, verification
     from interp.claims.ledger import ledger
-    from interp.report import chapters, contents, executed
+    from interp.report import chapters, comparison, contents, executed, verified
     from interp.report.ledger_page import ledger_html
 
     runs = executed.records(folder)
     order = [name for name in contents.chapters() if name in runs]
     parts = {
         "ledger": ledger_html(ledger(folder)),
+        "verified": verified.verified_html(verification.record(), reference.made()),
         "execution": executed.execution_html(runs, {name: chapters.title(name) for name in order}),
     }
     if "property-inference" in runs:  # a profile need not have every chapter
         parts["ladder"] = executed.figure(folder / "property-inference.ipynb", "ladder")
-    write_texts({folder / f"{name}.txt": f"```{{raw}} html\n{content}\n```\n" for name, content in parts.items()})
+    texts = {f"{name}.txt": f"```{{raw}} html\n{content}\n```\n" for name, content in parts.items()}
+    texts["comparison.txt"] = comparison.comparison_markdown()
+    write_texts({folder / name: text for name, text in texts.items()})
 
 
 def main() -> int:

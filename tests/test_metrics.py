@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 from sklearn.metrics import r2_score, roc_auc_score
 
 from interp.inference import featurewise
 from interp.inference.featurewise import auc_tally, combine, fold_score, rho_tally
 from interp.inference.metrics import FAMILIES, FEATUREWISE, METRICS, NEIGHBOURS, Prediction, Truth
+from interp.ranks import average_ranks
 from tests import slow_metrics
 
 
@@ -224,3 +226,11 @@ def test_auc_by_ranks_and_by_pairs_are_the_same_to_the_last_digit(density):
     by_ranks, by_pairs = featurewise._by_ranks(predicted, carries), featurewise._by_pairs(predicted, carries)
     for ranks, pairs in zip(by_ranks.parts, by_pairs.parts, strict=True):
         np.testing.assert_array_equal(ranks, pairs)
+
+
+@pytest.mark.parametrize("levels", [1, 3, 50, None])
+def test_average_ranks_are_those_of_scipy(levels):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(7, 40)) if levels is None else rng.integers(levels, size=(7, 40)).astype(float)
+    np.testing.assert_array_equal(average_ranks(values), rankdata(values, axis=1))
+    assert average_ranks(values[:, :0]).shape == (7, 0)

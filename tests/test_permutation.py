@@ -81,6 +81,9 @@ def test_every_permutation_is_what_crossvalidate_gives(name):
         cells, latent = ordinary(X, norms, order, seed=3, largest=min(largest, X.shape[1]))
         mine = null.values.query("permutation == @number").set_index("metric")["value"].dropna()
         assert set(mine.index) == set(cells.dropna().index)
+        # Features with the same carriers are predicted alike but for the last bits, which differ by processor: some
+        # neighbouring ranks among hundreds of features change places.
+        assert mine.pop("rho") == pytest.approx(cells.pop("rho"), abs=1e-5)
         assert mine.to_dict() == pytest.approx(cells.dropna().to_dict(), abs=1e-7)
         assert null.latent.query("permutation == @number")["latent"].to_list() == latent.to_list()
 

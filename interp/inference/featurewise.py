@@ -12,6 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.stats import rankdata
 
+from interp.ranks import average_ranks
+
 FEW = 3
 """Carriers a feature, on average, up to which pairs are compared one by one: ranks sort every concept."""
 
@@ -66,10 +68,10 @@ def _by_ranks(predicted: Float[np.ndarray, "test scored"], carries: Bool[np.ndar
     Average ranks count a tie as half, as they should.
     """
     n = len(predicted)
-    among_all = rankdata(predicted, axis=0)
+    among_all = average_ranks(predicted.T).T
     carriers = carries.sum(axis=0)
     # Ranks are halves of whole numbers, so that adding n + 1 to the carriers' keeps every tie and every order.
-    apart = rankdata(among_all + (n + 1.0) * carries, axis=0)
+    apart = average_ranks((among_all + (n + 1.0) * carries).T).T
     below = among_all - np.where(carries, apart - (n - carriers), apart)  # of the other kind
     concordant = np.where(carries, below, carriers - below)
     pairs = np.where(carries, n - carriers, carriers).astype(float)
@@ -97,7 +99,7 @@ def _by_pairs(predicted: Float[np.ndarray, "test scored"], carries: Bool[np.ndar
 
 def rho_tally(predicted: Float[np.ndarray, "test scored"], true: Float[np.ndarray, "test scored"]) -> FeatureTally:
     """Products and squares of the ranks of prediction and truth, centred within the fold."""
-    a, b = rankdata(predicted, axis=0), rankdata(true, axis=0)
+    a, b = average_ranks(predicted.T).T, rankdata(true, axis=0)
     a, b = a - a.mean(axis=0), b - b.mean(axis=0)
     return FeatureTally((a * b, a**2, b**2), "rho")
 

@@ -17,6 +17,7 @@ from scipy.stats import rankdata
 
 from interp.geometry import best_rho
 from interp.inference.featurewise import FeatureTally, auc_tally, rho_tally
+from interp.ranks import average_ranks
 from interp.registry import Registry
 from interp.targets import UNCATEGORISED, is_dense
 
@@ -100,6 +101,7 @@ class Truth:
         self.Y = Y
         self.taxonomy = np.asarray(list(taxonomy))
         self.dense = is_dense(Y)
+        self._latest: tuple[Prediction, np.ndarray] | None = None
 
     @cached_property
     def gold(self) -> Bool[np.ndarray, "concept feature"]:
@@ -147,13 +149,18 @@ class Truth:
         repeated = 1 - len(np.unique(self.Y, axis=0)) / len(self.Y)
         return bool(self.gold.sum(axis=1).mean() <= 0.25 * self.Y.shape[1] and repeated <= 0.2)
 
-    def cosines(
+    def cosines(self, prediction: "Prediction") -> Float[np.ndarray, "test concept"]:
+        """Cosines of predictions with all true vectors, both less the training mean; kept for the next family.
+
+        A prediction that equals the mean has no direction: all its cosines are 0, that is, tied.
+        """
+        if self._latest is None or self._latest[0] is not prediction:
+            self._latest = (prediction, self._cosines(prediction.values, prediction.train_mean))
+        return self._latest[1]
+
+    def _cosines(
         self, predicted: Float[np.ndarray, "test feature"], centre: Float[np.ndarray, "feature"]
     ) -> Float[np.ndarray, "test concept"]:
-        """Cosines of predictions with all true vectors, both less `centre` (the training mean).
-
-        A prediction that equals the centre has no direction: all its cosines are 0, that is, tied.
-        """
         p = predicted - centre
         length = np.sqrt((p**2).sum(axis=1, keepdims=True))
         p = np.divide(p, length, out=np.zeros_like(p), where=length > 0)
@@ -228,7 +235,7 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def rank(truth: Truth, prediction: Prediction) -> dict[str, Tally]:
     """Spearman's rho over all features and over gold features, and the best rho without ties (`geometry.best_rho`)."""
     true_ranks = truth.ranks[prediction.rows]
-    rho, defined = _correlation(rankdata(prediction.values, axis=1), true_ranks)
+    rho, defined = _correlation(average_ranks(prediction.values), true_ranks)
     on_gold, gold_defined = _within_gold(truth, prediction)
     return {
         "rho": _over(defined, rho),
@@ -266,34 +273,34 @@ def error(truth: Truth, prediction: Prediction) -> dict[str, Tally]:
 
 def neighbour(truth: Truth, prediction: Prediction) -> dict[str, Tally]:
     """Is a concept's own true vector among the nearest? Over all concepts, and within its category."""
-    cosines = truth.cosines(prediction.values, prediction.train_mean)
+    cosines = truth.cosines(prediction)
     own = np.take_along_axis(cosines, prediction.rows[:, None], axis=1)
     nearer, tied = cosines > own + SAME, np.abs(cosines - own) <= SAME
     has_row = truth.squared_norms[prediction.rows] > 0
 
-    def hit(n: int, among: np.ndarray) -> np.ndarray:
+    def hit(n: int, before: np.ndarray, equal: np.ndarray) -> np.ndarray:
         """Chance that fewer than n candidates come first, ties broken at random (the own vector ties with itself)."""
-        before, equal = (nearer & among).sum(axis=1), (tied & among).sum(axis=1)
         return np.clip((n - before) / np.maximum(equal, 1), 0, 1)
 
-    everyone = np.ones_like(nearer)
+    everyone = nearer.sum(axis=1), tied.sum(axis=1)
     others = len(truth.Y) - 1
-    percentile = 1 - (nearer.sum(axis=1) + (tied.sum(axis=1) - 1) / 2) / max(others, 1)
+    percentile = 1 - (everyone[0] + (everyone[1] - 1) / 2) / max(others, 1)
     result = {"nn-percentile": _over(has_row, percentile)}
     mine = truth.taxonomy[prediction.rows]
     category = (mine[:, None] == truth.taxonomy[None]) & (mine != UNCATEGORISED)[:, None]
     size = category.sum(axis=1)
+    own_kind = (nearer & category).sum(axis=1), (tied & category).sum(axis=1)
     for n in NEIGHBOURS:
-        result[f"nn@{n}"] = _over(has_row, hit(n, everyone))
+        result[f"nn@{n}"] = _over(has_row, hit(n, *everyone))
         large = has_row & (size > n)
-        result[f"nn-within@{n}"] = _over(large, hit(n, category))
+        result[f"nn-within@{n}"] = _over(large, hit(n, *own_kind))
         result[f"nn-within-chance@{n}"] = _over(large, n / np.maximum(size, 1))
     return result
 
 
 def pair(truth: Truth, prediction: Prediction) -> dict[str, Tally]:
     """2v2 (Mitchell et al. 2008): a pair is won if cos(i, i) + cos(j, j) > cos(i, j) + cos(j, i); a tie is half."""
-    among = truth.cosines(prediction.values, prediction.train_mean)[:, prediction.rows]
+    among = truth.cosines(prediction)[:, prediction.rows]
     own = np.diag(among)
     gain = own[:, None] + own[None] - among - among.T
     won = np.where(np.abs(gain) <= SAME, 0.5, gain > 0)

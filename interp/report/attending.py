@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from jaxtyping import Float
 
 from interp.attention.reading import Reading, mean_map
-from interp.files import write_text
 from interp.report import style, svg, views
 
 
-def figure(found: Reading, path: Path, layer: int | None, head: int | None) -> None:
-    """Write the maps as one SVG: of a head, of a layer (mean over heads), or of every layer; before and after."""
+def figure(found: Reading, layer: int | None, head: int | None) -> str:
+    """The maps as one SVG: of a head, of a layer (mean over heads), or of every layer; before and after."""
     import matplotlib.pyplot as plt
 
     from interp.report.figures import attention_maps
@@ -33,13 +30,12 @@ def figure(found: Reading, path: Path, layer: int | None, head: int | None) -> N
     alt = f"Attention maps of {' '.join(found.tokens)}: {', '.join(maps)}"
     content = svg.standalone(drawn, alt)
     plt.close(drawn)
-    write_text(path, content)
+    return content
 
 
-def view(found: Reading, path: Path, layer: int | None) -> None:
-    """Write the BertViz view of one layer, or of the first, the middle and the last one, as one file."""
+def view(found: Reading, layer: int | None) -> str:
+    """The BertViz view of one layer, or of the first, the middle and the last one, as one file."""
     count = len(found.after)
     layers = sorted({1, (count + 1) // 2, count}) if layer is None else [layer]
     title = f"{found.subject}: {found.perturbation}"
-    page = views.attention_page([m[0] for m in found.after], found.tokens, title, layers=layers, standalone=True)
-    write_text(path, page)
+    return views.attention_page([m[0] for m in found.after], found.tokens, title, layers=layers, standalone=True)

@@ -129,7 +129,7 @@ def remove(name: str) -> None:
     book = project_root() / "book"
     with _alone():
         texts = {}
-        for path in _profiles():
+        for path in profiles.files():
             text = path.read_text(encoding="utf-8")
             for key, value in yaml_lines.block(text, str(path), "chapters").value:
                 if key.value == name:
@@ -253,12 +253,8 @@ def _literal(value: Any) -> str:
     return repr(value)
 
 
-def _profiles() -> list[Path]:
-    return sorted((project_root() / "config").glob("*.yml"))
-
-
 def _shared() -> list[Path]:
-    return [contents.path(), *_profiles()]
+    return [contents.path(), *profiles.files()]
 
 
 def _entered(fork: Fork, original: str) -> dict[Path, str]:
@@ -269,7 +265,7 @@ def _entered(fork: Fork, original: str) -> dict[Path, str]:
     # The table of contents first: a fork that stands there can be removed, whatever else was written before a kill.
     texts = {contents.path(): contents.with_fork(contents.path().read_text(encoding="utf-8"), fork.name)}
     texts[_notebook_of(fork.name)] = _notebook(fork, original)
-    for path in _profiles():
+    for path in profiles.files():
         text = path.read_text(encoding="utf-8")
         own = profiles.load(str(path)).chapters.get(fork.chapter) or {}
         small = {k: v for k, v in own.items() if k not in NAMES} if path.stem == "smoke" else {}

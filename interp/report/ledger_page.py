@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from interp.claims import CLAIMS, Reading, readings
+from interp.claims import CLAIMS, JUDGED_ON, Reading, readings
 from interp.claims.ledger import BODY
 from interp.resampling import with_interval
 from interp.subjects.catalogue import Name
@@ -94,11 +94,23 @@ def _section(claim: str, rows: pd.DataFrame, readings_of: list[Reading], chapter
     return (
         f'<details class="interp-claim" id="claim-{claim}"><summary><strong>{claim}</strong> '
         f"{html.escape(CLAIMS[claim].statement)}</summary>"
+        f"<p>Where the paper says it: {html.escape(CLAIMS[claim].paper)}.</p>"
+        f"{_judged_on(readings_of)}"
         f"<p>Elsewhere: {told}.</p>"
         f'<div class="interp-scroll interp-table" tabindex="0" role="group" aria-label="readings of {claim}"><table>'
         f'<thead><tr><th scope="col">reading</th>{head}<th scope="col">shown in</th></tr></thead>'
         f"<tbody>{lines}</tbody></table></div></details>"
     )
+
+
+def _judged_on(readings_of: list[Reading]) -> str:
+    """What the readings of a claim are judged on: data and subjects, study by study."""
+    told = (f"{JUDGED_ON[study].data}. Subjects: {JUDGED_ON[study].subjects}." for study in _studies(readings_of))
+    return "".join(f"<p>Judged on: {html.escape(text).replace('`', '')}</p>" for text in told)
+
+
+def _studies(readings_of: list[Reading]) -> list[str]:
+    return list(dict.fromkeys(reading.study for reading in readings_of))
 
 
 def _body(subject: str, data: str, mapping: str, source: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,6 +14,12 @@ from interp.errors import InputError
 from interp.registry import unknown
 
 Value = str | int | float | bool | list[str] | list[int] | list[float] | None
+
+
+SWEEP = "sweep"
+"""Files of ``config`` whose names begin with this are sweeps (see `interp.report.sweeps`), and no profiles."""
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Profile(BaseModel):
@@ -61,6 +67,11 @@ def project_root() -> Path:
     raise InputError(f"{here} is not inside a checkout of the book: run this where _config.yml lies")
 
 
+def files() -> list[Path]:
+    """The profiles of the checkout."""
+    return sorted(p for p in (project_root() / "config").glob("*.yml") if not p.stem.startswith(SWEEP))
+
+
 def load(name: str) -> Profile:
     """Read ``config/<name>.yml``, or the file `name`.
 
@@ -69,26 +80,38 @@ def load(name: str) -> Profile:
     InputError
         If there is no such profile, it is no YAML, or it has an unknown or ill-typed key (named).
     """
-    folder = project_root() / "config"
-    path = Path(name) if name.endswith((".yml", ".yaml")) else folder / f"{name}.yml"
-    if not path.is_file():
-        known = sorted(p.stem for p in folder.glob("*.yml"))
-        raise InputError(unknown("profile", name, known))
+    known = [p.stem for p in files()]
+    path = project_root() / "config" / f"{name}.yml" if name in known else Path(name)
+    if name not in known and not (path.suffix in (".yml", ".yaml") and os.path.isfile(path)):
+        raise InputError(unknown("profile", name, known) + "; or give the path of a .yml")
+    return read(path, Profile, "profile")
+
+
+def read(path: Path, model: type[Model], kind: str) -> Model:
+    """A YAML file as `model`, which gets the file's name without its ending as ``name``.
+
+    Raises
+    ------
+    InputError
+        If it is no YAML, no `kind`, or has an unknown or ill-typed key (named).
+    """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
-        raise InputError(f"{path} is no profile: it should have the keys {', '.join(Profile.model_fields)}")
+        raise InputError(f"{path} is no {kind}: it should have the keys {', '.join(model.model_fields)}")
     try:
-        return Profile.model_validate({"name": path.stem, **content})
+        return model.model_validate({"name": path.stem, **content})
     except ValidationError as error:
-        raise InputError(f"{path}: {_first_problem(error)}") from None
+        raise InputError(f"{path}: {_first_problem(error, model)}") from None
 
 
-def _first_problem(error: ValidationError) -> str:
+def _first_problem(error: ValidationError, model: type[BaseModel]) -> str:
     problem = error.errors()[0]
     where = ".".join(str(x) for x in problem["loc"][:3])
     if problem["type"] == "extra_forbidden":
-        return unknown("key", where, list(Profile.model_fields))
+        return unknown("key", where, list(model.model_fields))
     return f"{where}: {problem['msg'][0].lower()}{problem['msg'][1:]}"

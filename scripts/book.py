@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import subprocess
 import sys
@@ -13,9 +14,28 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 
-def command(profile: str, cores: int, given: list[str]) -> list[str]:
+def where(cores: int, executor: str | None) -> list[str]:
+    """How Snakemake is told where to run: on `cores` of this machine, or as the profile ``profiles/<executor>`` says.
+
+    Raises
+    ------
+    InputError
+        If there is no such profile.
+    """
+    from interp.errors import InputError
+    from interp.registry import unknown
+
+    if executor is None:
+        return ["--cores", str(cores)]
+    known = sorted(path.parent.name for path in (ROOT / "profiles").glob("*/config.yaml"))
+    if executor not in known:
+        raise InputError(unknown("executor", executor, known))
+    return ["--profile", str(ROOT / "profiles" / executor), "--local-cores", str(cores)]
+
+
+def command(profile: str, cores: int, given: list[str], executor: str | None = None) -> list[str]:
     """The Snakemake call."""
-    config = [f"profile={profile}"] + ([f"set={given!r}"] if given else [])
+    config = [f"profile={profile}"] + ([f"set={json.dumps(given)}"] if given else [])  # read as YAML, which JSON is
     triggers = ["--rerun-triggers", "mtime", "params", "input"]
     return [
         *(
@@ -27,7 +47,8 @@ def command(profile: str, cores: int, given: list[str]) -> list[str]:
             "--directory",
             str(ROOT),
         ),
-        *("--cores", str(cores), "--nolock", "--rerun-incomplete", "--keep-going", "--quiet", "all"),
+        *where(cores, executor),
+        *("--nolock", "--rerun-incomplete", "--keep-going", "--quiet", "all"),
         *triggers,
         *("--config", *config),
     ]
@@ -37,20 +58,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", default="embedded")
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--executor", help="A folder of profiles/: run the chapters there (slurm).")
     parser.add_argument("--set", action="append", default=[], dest="given", metavar="NAME=VALUE")
     options = parser.parse_args()
 
     from interp import profile
     from interp.errors import InputError
     from interp.report import chapters, editions
+    from interp.subjects.catalogue import check_device
 
     try:  # say what is wrong in one line before Snakemake wraps it into many
+        if options.cores < 1:
+            raise InputError(f"CORES={options.cores}: at least one")
+        where(options.cores, options.executor)
         loaded = profile.load(options.profile)
         chapters.check(loaded)
-        known = {key for name in chapters.names() for key in chapters.parameters(name)}
         given = chapters.given(options.given)
-        for key in given:
-            chapters.check_parameter("make book", dict.fromkeys(sorted(known)), key, None)
+        chapters.check_given(loaded, given)
+        if "device" in given and options.executor is None:  # on a cluster it is another machine that has the device
+            check_device(given["device"])
         edition = editions.edition(given)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -59,7 +85,7 @@ def main() -> int:
     print(f"profile {loaded.name}: {loaded.description}", flush=True)
     index = ROOT / edition.html / "index.html"
     before = index.stat().st_mtime_ns if index.exists() else None
-    code, refused = run(command(options.profile, options.cores, options.given))
+    code, refused = run(command(options.profile, options.cores, options.given, options.executor))
     if code:
         print(
             "the book was not built; what was finished is kept, and `make book` goes on from there",

@@ -25,9 +25,10 @@ def resolved() -> list[str]:
         held.write_text("\n".join(HELD) + "\n")
         quiet = ["--quiet", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
         quiet += ["--no-emit-trusted-host", "--strip-extras", "--allow-unsafe"]
-        extras = ["--extra", "book", "--extra", "dev", "--constraint", str(held), "--output-file", str(out)]
+        extras = ["--extra", "book", "--extra", "cluster", "--extra", "dev"]
+        files = ["--constraint", str(held), "--output-file", str(out), str(ROOT / "pyproject.toml")]
         subprocess.run(
-            [sys.executable, "-m", "piptools", "compile", *quiet, *extras, str(ROOT / "pyproject.toml")],
+            [sys.executable, "-m", "piptools", "compile", *quiet, *extras, *files],
             check=True,
         )
         lines = [line.strip() for line in out.read_text().splitlines() if "==" in line]

@@ -16,10 +16,10 @@ from interp.report.editions import Edition  # noqa: E402  (found once the checko
 
 
 def write_parts(folder: Path) -> None:
-    """What pages include from the executed chapters: the outcomes, the ladder, when and how each chapter ran."""
+    """What pages include from the executed chapters, and from sweeps: outcomes, the ladder, when each chapter ran."""
     from interp import reference, verification
     from interp.claims.ledger import ledger
-    from interp.report import chapters, contents, executed, verified
+    from interp.report import chapters, comparison, contents, executed, verified
     from interp.report.ledger_page import ledger_html
 
     runs = executed.records(folder)
@@ -33,6 +33,7 @@ def write_parts(folder: Path) -> None:
         parts["ladder"] = executed.figure(folder / "property-inference.ipynb", "ladder")
     for name, content in parts.items():
         (folder / f"{name}.txt").write_text(f"```{{raw}} html\n{content}\n```\n", encoding="utf-8")
+    (folder / "comparison.txt").write_text(comparison.comparison_markdown(), encoding="utf-8")
 
 
 def main() -> int:

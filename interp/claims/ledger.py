@@ -51,6 +51,12 @@ def _plain(value: Any) -> Any:
     return float(value) if math.isfinite(value) else None
 
 
+def judged(path: Path) -> list[dict[str, Any]]:
+    """The outcomes that an executed chapter filed; only of readings that it is the one to judge."""
+    mine = {r.id for r in readings() if r.chapter == path.stem}
+    return [{"mapping": "", **row} for table in notebook.filed(path, MIME) for row in table if row["reading"] in mine]
+
+
 def of_build(folder: Path) -> pd.DataFrame:
     """The outcomes in the executed chapters of a folder; each reading from the chapter that judges it."""
     return _together([of_chapter(path) for path in sorted(folder.glob("*.ipynb"))])
@@ -58,9 +64,7 @@ def of_build(folder: Path) -> pd.DataFrame:
 
 def of_chapter(path: Path) -> pd.DataFrame:
     """The outcomes in an executed chapter, of the readings that this chapter judges."""
-    chapter_of = {r.id: r.chapter for r in readings()}
-    judged = [row for table in notebook.filed(path, MIME) for row in table]
-    return _table([row for row in judged if chapter_of.get(row["reading"]) == path.stem], "build")
+    return _table(judged(path), "build")
 
 
 def of_reference() -> pd.DataFrame:

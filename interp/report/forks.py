@@ -116,7 +116,7 @@ def remove(name: str) -> None:
         raise InputError(unknown("fork", name, contents.forks()))
     root = project_root()
     texts = {contents.path(): contents.without_fork(contents.path().read_text(encoding="utf-8"), name)}
-    for path in _profiles():
+    for path in profiles.files():
         text = path.read_text(encoding="utf-8")
         for key, value in yaml_lines.block(text, str(path), "chapters").value:
             if key.value == name:
@@ -238,12 +238,8 @@ def _literal(value: Any) -> str:
     return repr(value)
 
 
-def _profiles() -> list[Path]:
-    return sorted((project_root() / "config").glob("*.yml"))
-
-
 def _shared() -> list[Path]:
-    return [contents.path(), *_profiles()]
+    return [contents.path(), *profiles.files()]
 
 
 def _entered(fork: Fork) -> dict[Path, str]:
@@ -252,7 +248,7 @@ def _entered(fork: Fork) -> dict[Path, str]:
     In each profile it runs as the original does there, but for what it sets itself. `smoke` keeps its small numbers.
     """
     texts = {contents.path(): contents.with_fork(contents.path().read_text(encoding="utf-8"), fork.name)}
-    for path in _profiles():
+    for path in profiles.files():
         text = path.read_text(encoding="utf-8")
         own = profiles.load(str(path)).chapters.get(fork.chapter) or {}
         small = {k: v for k, v in own.items() if k not in NAMES} if path.stem == "smoke" else {}

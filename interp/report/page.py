@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import numbers
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from interp.claims import Verdict
+
+SHORT = 24
+"""Characters up to which the name of a row stays on one line."""
 
 _started = time.perf_counter()
 _named: dict[str, Any] = {}
@@ -153,7 +157,7 @@ def table_html(
         if callable(form):
             return html.escape(form(value))
         # "z": no minus sign before a zero.
-        return html.escape(format(value, f"z{form}" if form and form.startswith(".") else form or ""))
+        return html.escape(unbroken(format(value, f"z{form}" if form and form.startswith(".") else form or "")))
 
     numeric = {c for c in table.columns if pd.api.types.is_numeric_dtype(table[c])}
     head = "".join(
@@ -164,12 +168,18 @@ def table_html(
         first, *rest = (
             (' class="num"' if c in numeric else "", cell(c, v)) for c, v in zip(table.columns, row, strict=True)
         )
-        body += f'<tr><th scope="row">{first[1]}</th>' + "".join(f"<td{k}>{v}</td>" for k, v in rest) + "</tr>"
+        short = ' class="short"' if len(first[1]) <= SHORT else ""
+        body += f'<tr><th scope="row"{short}>{first[1]}</th>' + "".join(f"<td{k}>{v}</td>" for k, v in rest) + "</tr>"
     return (
         f'<figure class="interp-table" id="tab-{key}"><figcaption>{html.escape(caption)}</figcaption>'
         f'<div class="interp-scroll" tabindex="0" role="group" aria-label="table {key}"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></figure>"
     )
+
+
+def unbroken(text: str) -> str:
+    """Text in which an interval, ``[low, high]``, is never broken into two lines."""
+    return re.sub(r"\[([^\s,\]]+), ([^\s,\]]+)\]", "[\\1,\N{NO-BREAK SPACE}\\2]", text)
 
 
 def end(**parameters: Any) -> None:

@@ -15,6 +15,7 @@ from interp.studies.blank_out import blank_out
 from interp.studies.contextual import context_similarity, contextual_scores
 from interp.studies.deployment import cost, output_change, silenced
 from interp.studies.description import description, word_pieces
+from interp.studies.draws import over_draws
 from interp.studies.ground_truth import operating_characteristic, planted_norms, recommended
 from interp.studies.lineup import attention_example, attention_lineup, attention_rounds
 from interp.studies.permutation_null import permutation_null
@@ -43,6 +44,7 @@ __all__ = [
     "norm_shapes",
     "operating_characteristic",
     "output_change",
+    "over_draws",
     "permutation_null",
     "perplexity",
     "planted_norms",

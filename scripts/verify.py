@@ -90,6 +90,9 @@ def main() -> int:
     except KeyboardInterrupt:
         print("interrupted: what was verified is recorded", file=sys.stderr)
         return 130
+    others = [entry for entry, meta in reference.made().items() if not meta["command"].startswith("make reference")]
+    if others:
+        print(f"made by another command, and not computed anew here: {', '.join(others)}")
     left = [name for name in known if name not in chosen]
     if left:
         print(f"not computed anew: {', '.join(left)} (ALL=1, or ONLY=... for one)")

@@ -39,7 +39,8 @@ def ledger_html(ledger: pd.DataFrame, chapters: str = "chapters/") -> str:
     return (
         f'<p class="interp-legend">{legend}</p>'
         '<figure class="interp-table" id="tab-glance"><figcaption>Readings by outcome. Here: this build. Reference: '
-        "the human norm sets, computed once and committed. Untrained twins are left out.</figcaption>"
+        "the human norm sets, and chapters at full size, computed once and committed. Untrained twins are left out."
+        "</figcaption>"
         '<div class="interp-scroll" tabindex="0" role="group" aria-label="outcomes by claim"><table><thead><tr>'
         '<th scope="col">claim</th><th scope="col">the paper says</th><th scope="col">here</th>'
         f'<th scope="col">reference</th></tr></thead><tbody>{glance}</tbody></table></div></figure>'

@@ -421,7 +421,7 @@ def claims(
     as_json: Json = False,
 ) -> None:
     """The paper's claims, the readings they are judged by, and what came out (this checkout's book and reference)."""
-    from interp.claims import ledger, readings
+    from interp.claims import JUDGED_ON, ledger, readings
     from interp.profile import project_root
     from interp.resampling import with_interval
 
@@ -429,7 +429,14 @@ def claims(
     outcomes = ledger.ledger(project_root() / "book" / "chapters")
     found = _records(outcomes[outcomes["reading"].isin(wanted)])
     if as_json:
-        told = [{**row, **wanted[row["reading"]].model_dump(include={"statement", "rule", "chapter"})} for row in found]
+        told = [
+            {
+                **row,
+                **wanted[row["reading"]].model_dump(include={"statement", "rule", "chapter", "study", "statistic"}),
+                "judged on": JUDGED_ON[wanted[row["reading"]].study].model_dump(),
+            }
+            for row in found
+        ]
     else:
         told = [
             {

@@ -31,7 +31,7 @@ def main() -> int:
         planned[p.entry] = partial(reference_scores.make, p)
     planned[reference_scores.COMPARISONS] = reference_scores.make_comparisons
     planned[reference_ground_truth.NAME] = reference_ground_truth.make
-    planned[reference_null.NAME] = reference_null.make
+    planned |= {tests.name: tests.make for tests in reference_null.PLAN}
     for chapter in full_size.plan():
         planned[full_size.entry_name(chapter)] = partial(full_size.make, chapter)
     parser = argparse.ArgumentParser(description=__doc__)

@@ -142,9 +142,7 @@ def _strengths(columns: torch.Tensor, config: Any) -> list[float]:
 
 for _one in (
     Compression("bfloat16", "all numbers in 16 bits", None, _half),
-    Compression(
-        "int8", "the blocks' matrices in 8 bits, activations rounded too", None, _int8, only_on="cpu"
-    ),
+    Compression("int8", "the blocks' matrices in 8 bits, activations rounded too", None, _int8, only_on="cpu"),
     Compression("blocks", "only the first blocks", "how many blocks are kept", _first_blocks),
     Compression("heads", "the weakest heads of each block silenced", "the share of heads to silence", _fewer_heads),
 ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -53,7 +54,9 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    """One line whatever a user's text in it holds: no line breaks, nothing that steers a terminal."""
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(message.split()))
+    print(f"error: {line}", file=sys.stderr)
     sys.exit(2)
 
 
@@ -246,12 +249,19 @@ def _check_target(path: Path | None, ending: str) -> None:
         return
     if path.suffix != ending:
         raise InputError(f"{path}: the file should end in {ending}")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):  # and not path.parent.is_dir(), which raises for what cannot be a name
         raise InputError(f"{path}: there is no folder {path.parent}")
+    if os.path.isdir(path):
+        raise InputError(f"{path} is a folder; name a file that ends in {ending}")
+    if not os.access(path if os.path.exists(path) else path.parent, os.W_OK):
+        raise InputError(f"{path} may not be written: choose another place, or change its permissions")
 
 
 def _write(path: Path, content: str) -> None:
-    path.write_text(content, encoding="utf-8")
+    try:
+        path.write_text(content, encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None
     print(f"wrote {path}", file=sys.stderr)
 
 
@@ -279,7 +289,7 @@ def attend(
     as_json: Json = False,
 ) -> None:
     """Attention maps of a text: how structured they are, and what a perturbation leaves of them."""
-    from interp import subjects
+    from interp import attention, subjects
     from interp.attention import reading
 
     if swap is not None:
@@ -287,6 +297,9 @@ def attend(
             raise InputError(f"--swap and --perturb {perturb}: one of the two")
         perturb = "swap"
     pair = None if swap is None else reading.two_words(swap)
+    attention.PERTURBATIONS[perturb]
+    _check_target(out, ".svg")
+    _check_target(view, ".html")
     model = subjects.load(subject, device=device, dtype=dtype)
     found = reading.read(model, text, perturb, seed=seed, pair=pair)
     rows = found.rows(layer, head)
@@ -294,9 +307,9 @@ def attend(
         from interp.report import attending
 
         if out is not None:
-            attending.figure(found, out, layer, head)
+            _write(out, attending.figure(found, layer, head))
         if view is not None:
-            attending.view(found, view, layer)
+            _write(view, attending.view(found, layer))
     what = "" if perturb == "intact" else f", {perturb}"
     where = (
         "" if layer is None else f", layer {layer}" + ("" if head is None else f", head {head} (rows look at columns)")
@@ -480,6 +493,7 @@ def chapter(
     given = chapters.given(parameter or [])
     values = chosen.of(name, chapters.parameters(name), given)
     _check_given(given, chapters, name)
+    _check_target(out, ".ipynb")
     target = out or profiles.project_root() / "book" / "chapters" / f"{name}.ipynb"
     print(f"{name}: started", flush=True)
     seconds = chapters.execute(name, values, target)
@@ -585,6 +599,8 @@ def unpack(
     """Put the results of an archive into the store, every byte checked; what is there already stays."""
     from interp import archive, store
 
+    if not 0 < limit < float("inf"):
+        raise InputError(f"--limit {limit:g}: a number of GiB above 0")
     found = archive.unpack(path, limit=int(limit * 2**30))
     _print(archive.summary(found), as_json)
     print(f"the results are in {store.root()}; make book replays them", file=sys.stderr)

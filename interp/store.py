@@ -219,6 +219,7 @@ def _tree(module: str) -> ast.Module:
     return ast.parse(path.read_text())
 
 
+@functools.lru_cache(maxsize=512)
 def _code(module: str) -> str:
     tree = _tree(module)
     for node in ast.walk(tree):
@@ -240,11 +241,17 @@ def _reachable(module: str) -> set[str]:
         if name in seen or _path_of(name) is None:
             continue
         seen.add(name)
-        for node in ast.walk(_tree(name)):
-            found = []
-            if isinstance(node, ast.Import):
-                found = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-                found = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            waiting += [f for f in found if f.split(".")[0] == package and f not in (package, __name__)]
+        waiting += [f for f in _imported(name) if f.split(".")[0] == package and f not in (package, __name__)]
     return seen
+
+
+@functools.lru_cache(maxsize=512)
+def _imported(module: str) -> tuple[str, ...]:
+    """Every name that `module` imports, inside functions too; of ``from a import b`` both ``a`` and ``a.b``."""
+    found: list[str] = []
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(found)

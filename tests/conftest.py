@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,26 @@ def minilm():
     from interp import subjects
 
     return subjects.load("minilm")
+
+
+@pytest.fixture(scope="session")
+def kernels() -> Iterator[Path]:
+    """For ``JUPYTER_PATH``, in tests of the group ``chapters``: a kernel that starts at once."""
+    from tests.warm_kernel import warm_kernels
+
+    with warm_kernels(ROOT) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def executed(tmp_path_factory: pytest.TempPathFactory, kernels: Path) -> Path:
+    """Each chapter executed once on `smoke`, for tests marked `smoke.ONE_PROCESS`."""
+    from interp.report import chapters
+    from tests import smoke
+
+    folder = tmp_path_factory.mktemp("smoke")
+    smoke.execute(folder, kernels, chapters.names())
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from interp.claims import CLAIMS, ledger
 from interp.report import chapters
 from interp.report.executed import records
 from interp.report.ledger_page import ledger_markdown
-from scripts import pdf, published, readme
+from scripts import audit, pdf, published, readme
 from tests.conftest import ROOT
 from tests.test_book import HTML
 
@@ -62,14 +62,56 @@ def test_launch_buttons_lead_to_what_the_workflow_pushes(tmp_path):
         }
 
 
+MAY_WRITE = {
+    "publish": {
+        "pages": {"pages": "write", "id-token": "write"},
+        "notebooks": {"contents": "write"},
+        "release": {"contents": "write"},
+    }
+}
+"""Jobs that may do more than read, and what; everything else reads."""
+
+
 @pytest.mark.parametrize("name", sorted(WORKFLOWS))
 def test_workflows_are_pinned_and_may_do_little(name):
     workflow = WORKFLOWS[name]
     assert workflow["permissions"] == {"contents": "read"}
-    for job in workflow["jobs"].values():
-        assert all(re.search(r"@[0-9a-f]{40}$", step["uses"]) for step in job["steps"] if "uses" in step)
-        if "write" in job.get("permissions", {}).values():  # what may write runs nothing of a build
-            assert not any("make " in step.get("run", "") for step in job["steps"])
+    assert "pull_request_target" not in workflow[True]  # YAML 1.1 reads the key `on` as a truth
+    granted = {job: body["permissions"] for job, body in workflow["jobs"].items() if "permissions" in body}
+    assert granted == MAY_WRITE.get(name, {})
+    for job, body in workflow["jobs"].items():
+        assert body["runs-on"] == "ubuntu-24.04"
+        for step in body["steps"]:
+            if "uses" in step:
+                assert re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", step["uses"])
+            if step.get("uses", "").startswith("actions/checkout@") and job not in granted:
+                assert step["with"] == {"persist-credentials": False}
+            # What someone else can write (a title, a branch) reaches a shell as a variable, never as part of the line.
+            assert "${{" not in step.get("run", "")
+        if job in granted:  # what may write runs nothing of a build
+            assert not any("make " in step.get("run", "") for step in body["steps"])
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github" / "workflows").iterdir()), ids=lambda p: p.name)
+def test_every_workflow_is_looked_at_and_tells_the_version_it_pins(path):
+    assert path.suffix == ".yml"
+    assert path.stem in WORKFLOWS
+    for line in path.read_text().splitlines():
+        if "uses:" in line:
+            assert re.search(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
+
+
+def test_the_audit_is_strict_and_leaves_out_what_is_explained(tmp_path, monkeypatch):
+    runs = [step.get("run") for job in WORKFLOWS["links"]["jobs"].values() for step in job["steps"]]
+    assert "python scripts/audit.py" in runs
+    call = audit.command(ROOT / "python")
+    assert "--strict" in call
+    assert str(ROOT / "requirements.lock") in call
+    assert call.count("--ignore-vuln") == len(audit.exceptions())
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "audit.md").write_text("| GHSA-1-2 | sphinx | we never do that |\n| GHSA-3-4 | x |\n")
+    monkeypatch.setattr(audit, "ROOT", tmp_path)
+    assert audit.command(ROOT / "python")[-2:] == ["--ignore-vuln", "GHSA-1-2"]
 
 
 def test_make_targets_of_the_workflows_exist():

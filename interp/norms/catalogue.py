@@ -1,8 +1,11 @@
 """Which norms there are, and how to load them by name or from a file."""
 
+import os
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
+from interp.datasets import cache_folder
 from interp.errors import InputError
 from interp.norms import binder, buchanan, everyday, mcrae, table
 from interp.norms.normset import NormSet
@@ -24,14 +27,36 @@ def load(name: str) -> NormSet:
     InputError
         If there is no such name or file, a file's checksum is wrong, or a table is malformed.
     """
+    check_name(name)
     if name in NORMS:
-        return NORMS[name]()
-    path = Path(name)
+        return _named(name, os.environ.get("INTERP_DATA", ""), str(cache_folder()))
+    return table.load(Path(name))
+
+
+def check_name(name: str, folder: Path = Path()) -> None:
+    """Refuse what is neither the name of a norm set nor the path of a table (seen from `folder`) that is there.
+
+    Raises
+    ------
+    InputError
+        Saying which of the two it is not.
+    """
+    if name in NORMS:
+        return
+    path = folder / name
     if path.suffix.lower() in table.ENDINGS:
-        return table.load(path)
-    if path.exists():
+        if not os.path.isfile(path):  # and not path.is_file(), which raises for what cannot be a name
+            raise InputError(f"{path} is a folder" if os.path.isdir(path) else f"no file of norms at {path}")
+        return
+    if os.path.exists(path):
         raise InputError(f"norms {name!r}: a file of norms ends in {' or '.join(table.ENDINGS)}")
     raise InputError(unknown("norm set", name, NORMS, "interp norms") + "; or give the path of a .csv or .tsv")
+
+
+@lru_cache(maxsize=8)
+def _named(name: str, data: str, cache: str) -> NormSet:  # noqa: ARG001  (files elsewhere are looked for again)
+    """A named set, read once a process: its files have known checksums, and reading them takes longer than a score."""
+    return NORMS[name]()
 
 
 def identify(name: str) -> str:

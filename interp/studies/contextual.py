@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -51,7 +52,7 @@ def _in_context(
 ) -> Contextual:
     """All layers in one pass; the controls and layers that ask for it one after the other share it."""
     _, places = _drawn(norms, contexts, per_concept, concepts)
-    model = subjects.load(subject, dtype=dtype, device=device)
+    model = subjects.shared(subject, dtype=dtype, device=device)
     return contextual_vectors(model, places, form, batch_size=batch_size)
 
 
@@ -74,10 +75,10 @@ def _one_control(
     device: str,
 ) -> Tables:
     loaded, _ = _drawn(norms, contexts, per_concept, concepts)
-    model = subjects.load(subject, dtype=dtype, device=device)
+    model = subjects.shared(subject, dtype=dtype, device=device)
     form, _, layer = embedding.partition(":")
     if form in FORMS:
-        if not layer.isdigit() or int(layer) > model.n_layers:
+        if not re.fullmatch("[0-9]{1,6}", layer) or int(layer) > model.n_layers:
             raise InputError(f"embedding {embedding!r}: {subject} has layers 0..{model.n_layers}")
         seen = _in_context(subject, form, norms, contexts, per_concept, concepts, batch_size, dtype, device)
         X = seen.vectors[int(layer)]

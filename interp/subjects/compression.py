@@ -101,7 +101,7 @@ def _first_blocks(model: Any, amount: float) -> None:
     anatomy = anatomy_of(model.config.model_type)
     blocks = part(model, anatomy.blocks)
     assert isinstance(blocks, nn.ModuleList)
-    if amount != int(amount) or not 1 <= amount <= len(blocks):
+    if not 1 <= amount <= len(blocks) or amount != int(amount):  # in this order: nan and inf are no int
         raise InputError(f"compression 'blocks-{amount:g}': a whole number from 1 to {len(blocks)}")
     del blocks[int(amount) :]
     model.config.num_hidden_layers = int(amount)

@@ -10,9 +10,12 @@ TORCH   ?= $(shell command -v nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu
 # PyTorch's own index of CPU builds, for systems whose default build brings CUDA.
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 
-BIN   := .venv/bin
-STAMP := .venv/.installed
-TORCH_VERSION = $(shell sed -n 's/^torch==//p' requirements.lock)
+VENV  ?= .venv
+LOCK  ?= requirements.lock
+
+BIN   := $(VENV)/bin
+STAMP := $(VENV)/.installed
+TORCH_VERSION = $(shell sed -n 's/^torch==//p' $(LOCK))
 PIP   := $(BIN)/python -m pip --disable-pip-version-check
 # What a user wrote, as one word of the shell whatever it holds.
 quoted = '$(subst ','\'',$(1))'
@@ -23,7 +26,7 @@ SOME = $(if $(ONLY),--only $(foreach one,$(ONLY),$(call quoted,$(one))))
 CLUSTER := $(if $(EXECUTOR),--executor $(call quoted,$(EXECUTOR)))
 
 .DEFAULT_GOAL := help
-.PHONY: help book sweep pdf chapter test bench reference verify readme check audit format serve lock clean env
+.PHONY: help book sweep pdf chapter test minimum bench reference verify readme check audit format serve lock clean env
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null || sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1   \2/p' Makefile
@@ -31,10 +34,10 @@ help:  ## show this list
 
 env: $(STAMP)  ## make .venv from requirements.lock
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than Python 3.11; say PYTHON=python3.11"; exit 2; }
-	@test -x $(BIN)/python || { echo "making .venv"; $(PYTHON) -m venv .venv; }
-	@echo "installing torch $(TORCH_VERSION) ($(TORCH)) and the packages of requirements.lock; a few minutes"
+	@test -x $(BIN)/python || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing torch $(TORCH_VERSION) ($(TORCH)) and the packages of $(LOCK); a few minutes"
 ifeq ($(TORCH),gpu)
 	@$(PIP) install --quiet torch==$(TORCH_VERSION)
 else
@@ -43,12 +46,12 @@ else
 	  || $(PIP) install --quiet --no-deps "torch==$(TORCH_VERSION)+cpu" --extra-index-url $(TORCH_CPU_INDEX) 2>/dev/null \
 	  || $(PIP) install --quiet torch==$(TORCH_VERSION)
 endif
-	@$(PIP) install --quiet --no-deps --requirement requirements.lock
+	@$(PIP) install --quiet --no-deps --requirement $(LOCK)
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable . 2>/dev/null || $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
 book: $(STAMP)  ## execute the chapters and build the book (SUBJECT=... builds another beside it, in _build/books)
-	@$(BIN)/python scripts/book.py --profile $(call quoted,$(PROFILE)) --cores $(call quoted,$(CORES)) $(CLUSTER) $(GIVEN)
+	@exec $(BIN)/python scripts/book.py --tied --profile $(call quoted,$(PROFILE)) --cores $(call quoted,$(CORES)) $(CLUSTER) $(GIVEN)
 
 sweep: $(STAMP)  ## run chapters for every subject, norm set and seed of config/sweep.yml (SWEEP=..., EXECUTOR=slurm)
 	@$(BIN)/python scripts/sweep.py $(if $(SWEEP),$(call quoted,$(SWEEP))) --cores $(call quoted,$(CORES)) $(CLUSTER) $(if $(KEEP),--keep) $(GIVEN)
@@ -60,13 +63,18 @@ chapter: $(STAMP)  ## execute one chapter: make chapter CHAPTER=residual-mixing 
 	@$(BIN)/interp chapter $(call quoted,$(CHAPTER)) --profile $(call quoted,$(PROFILE)) $(GIVEN)
 
 test: $(STAMP)  ## run the test suite
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadgroup $(ARGS)
+	@OMP_NUM_THREADS=1 INTERP_LOCK=$(LOCK) $(BIN)/python -m pytest -n $(CORES) --dist loadgroup $(ARGS)
+
+# Old versions say what is out of date in their own dependencies; a warning of any other kind stays an error.
+OLD := -W ignore::DeprecationWarning -W ignore::SyntaxWarning
+minimum:  ## run the test suite on the lowest versions pyproject.toml allows, in .venv-minimum
+	@$(MAKE) --no-print-directory test VENV=.venv-minimum LOCK=requirements-minimum.lock ARGS="$(OLD) $(ARGS)"
 
 bench: $(STAMP)  ## run the benchmarks that are not done yet: benchmarks/results.md (ARGS="--fresh", ARGS="--threads 2")
 	@$(BIN)/python -m benchmarks.run $(ARGS)
 
 reference: $(STAMP)  ## compute the committed results anew (hours; ONLY=minilm-mcrae-plsr or ONLY=chapter-residual-mixing for one)
-	@$(BIN)/python scripts/reference.py $(SOME)
+	@exec $(BIN)/python scripts/reference.py --tied $(SOME)
 
 verify: $(STAMP)  ## compute a sample of the committed results anew and compare (minutes; ALL=1 for everything, ONLY=... for one)
 	@$(BIN)/python scripts/verify.py $(if $(ALL),--all) $(SOME)

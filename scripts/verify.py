@@ -32,14 +32,16 @@ Check = Callable[[], Compared]
 
 def checks() -> dict[str, tuple[Check, Check | None]]:
     """For each entry, by the name it has in `make reference ONLY=`: the whole of it, and its part in the sample."""
+    made = reference.entries(reference_null.NAME)
     found: dict[str, tuple[Check, Check | None]] = {reference_norms.NAME: (reference_norms.again,) * 2}
     for p in reference_scores.PLAN:
         sample = reference_scores.SAMPLE.get(p.entry)
         part = partial(reference_scores.again, p, sample) if sample else None
         found[p.entry] = (partial(reference_scores.again, p), part)
     found[reference_scores.COMPARISONS] = (reference_scores.comparisons_again, None)
-    for module in (reference_ground_truth, reference_null):
-        found[module.NAME] = (partial(module.again, whole=True), partial(module.again, whole=False))
+    parts = {reference_ground_truth.NAME: reference_ground_truth.again}
+    parts |= {tests.name: tests.again for tests in reference_null.PLAN if tests.entry in made}
+    found |= {name: (partial(again, whole=True), partial(again, whole=False)) for name, again in parts.items()}
     for entry in reference.entries(full_size.NAME):
         known = reference.meta(full_size.NAME, entry)
         check = partial(full_size.again, entry)
@@ -88,6 +90,9 @@ def main() -> int:
     except KeyboardInterrupt:
         print("interrupted: what was verified is recorded", file=sys.stderr)
         return 130
+    others = [entry for entry, meta in reference.made().items() if not meta["command"].startswith("make reference")]
+    if others:
+        print(f"made by another command, and not computed anew here: {', '.join(others)}")
     left = [name for name in known if name not in chosen]
     if left:
         print(f"not computed anew: {', '.join(left)} (ALL=1, or ONLY=... for one)")

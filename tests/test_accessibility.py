@@ -1,15 +1,15 @@
-"""Every page, light and dark: axe-core finds nothing serious or critical, and the keyboard reaches everything."""
+"""What is asked of every page, light and dark, by tests/test_book.py: axe-core finds nothing serious or critical,
+and the keyboard reaches everything."""
 
 import hashlib
 import re
 
 import pytest
 
+from scripts.browser import browser
 from tests.conftest import ROOT
-from tests.test_book import HTML, PAGES, browser, site  # noqa: F401 (fixtures)
 
 AXE = ROOT / "tests" / "axe" / "axe.min.js"
-VIEWS = sorted(str(p.relative_to(HTML)) for p in (HTML / "_static" / "views").glob("*.html"))
 
 FOUND = """
 async () => {
@@ -19,7 +19,7 @@ async () => {
     .flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target.join(" ")}: ${n.failureSummary.split("\\n")[1].trim()}`));
 }
 """
-"""A figure is one image with words of its own (tests/test_book.py); its thousands of strokes are not looked at."""
+"""What axe-core finds. A figure is one image with words of its own; its thousands of strokes are not looked at."""
 
 UNREACHED = """
 () => {
@@ -32,6 +32,17 @@ UNREACHED = """
 """
 """What can be clicked or scrolled and is left out when one goes through the page with the Tab key."""
 
+STILL = "*, ::before, ::after { transition: none !important; animation: none !important; }"
+"""What opens and what changes its colours does so at once: nothing is caught while it fades in."""
+
+
+def problems(page):
+    """What is wrong with a page, its folded parts opened."""
+    page.add_style_tag(content=STILL)
+    page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+    page.add_script_tag(path=AXE)
+    return page.evaluate(FOUND) + page.evaluate(UNREACHED)
+
 
 def test_axe_is_the_one_of_the_readme():
     version, told = re.search(r"axe-core (\S+) \| `([0-9a-f]{64})`", (AXE.parent / "README.md").read_text()).groups()
@@ -40,29 +51,10 @@ def test_axe_is_the_one_of_the_readme():
 
 
 @pytest.mark.book
-@pytest.mark.parametrize("page_name", [*PAGES, *VIEWS])
-def test_axe_finds_nothing_serious(site, browser, page_name):  # noqa: F811
-    page = browser.new_page(color_scheme="light")
-    page.goto(f"{site}/{page_name}")
-    page.wait_for_load_state("networkidle")
-    # What opens and what changes its colours does so at once: nothing is caught while it fades in.
-    page.add_style_tag(content="*, ::before, ::after { transition: none !important; animation: none !important; }")
-    page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
-    page.add_script_tag(path=AXE)
-    for mode in ("light", "dark"):
-        page.emulate_media(color_scheme=mode)
-        page.wait_for_function(f"document.documentElement.dataset.theme === '{mode}'")
-        assert page.evaluate(FOUND) == [], mode
-    assert page.evaluate(UNREACHED) == []
-    page.close()
-
-
-@pytest.mark.book
-def test_axe_would_find_something(browser):  # noqa: F811
-    page = browser.new_page()
-    page.set_content('<main><p style="color: #bbb; background: #fff">pale</p><img src="data:," width="9"></main>')
-    page.add_script_tag(path=AXE)
-    assert {line.split(":")[0] for line in page.evaluate(FOUND)} >= {"color-contrast", "image-alt"}
-    page.set_content('<main><div role="button" onclick="1">press</div></main>')
-    assert page.evaluate(UNREACHED) != []
-    page.close()
+def test_axe_would_find_something():
+    with browser() as chromium:
+        page = chromium.new_page()
+        page.set_content('<main><p style="color: #bbb; background: #fff">pale</p><img src="data:," width="9"></main>')
+        assert {line.split(":")[0] for line in problems(page)} >= {"color-contrast", "image-alt"}
+        page.set_content('<main><div role="button" onclick="1">press</div></main>')
+        assert problems(page) != []

@@ -2,21 +2,20 @@
 
 import ast
 import os
+import re
 
 import nbformat
 import pytest
 import yaml
 from nbclient import NotebookClient
 
-from interp import archive, profile
+from interp import archive
 from interp.errors import InputError
 from interp.report import chapters
 from interp.subjects import SUBJECTS
 from scripts import canonical
 from tests.conftest import ROOT
-
-ONE_PROCESS = pytest.mark.xdist_group("chapters")
-"""Executed once for all of these tests."""
+from tests.smoke import ONE_PROCESS, cells, execute, files, record
 
 
 def test_every_chapter_is_in_canonical_form():
@@ -61,42 +60,26 @@ def test_a_chapter_runs_from_top_to_bottom_in_jupyter(monkeypatch, tmp_path):
     assert 'role="img"' in shown
 
 
-@pytest.fixture(scope="session")
-def executed(tmp_path_factory):
-    """Each chapter executed once on `smoke`, with a store that all of them share."""
-    folder = tmp_path_factory.mktemp("smoke")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("INTERP_RESULTS", str(folder / "results"))
-    smoke = profile.load("smoke")
-    for name in chapters.names():
-        values = smoke.of(name, chapters.parameters(name))
-        chapters.execute(name, values, folder / "first" / f"{name}.ipynb")
-    yield folder
-    patch.undo()
-
-
 @pytest.mark.slow
 @ONE_PROCESS
 @pytest.mark.parametrize("name", chapters.names())
 def test_executes_on_smoke_with_figures_numbers_and_provenance(executed, name):
-    notebook = nbformat.read(executed / "first" / f"{name}.ipynb", as_version=4)
-    outputs = [o for c in notebook.cells for o in c.get("outputs", [])]
+    page = nbformat.read(executed / "chapters" / f"{name}.ipynb", as_version=4)
+    outputs = [o for c in page.cells for o in c.get("outputs", [])]
     assert not [o for o in outputs if o.output_type in ("error", "stream")]
     pages = "".join(o.data.get("text/html", "") for o in outputs if "data" in o)
     assert "interp-provenance" in pages
     assert 'role="img" aria-label="' in pages or name == "references"
     glued = {o.metadata["scrapbook"]["name"] for o in outputs if "scrapbook" in o.get("metadata", {})}
     text = (ROOT / "notebooks" / f"{name}.md").read_text(encoding="utf-8")
-    import re
-
     used = {key.split(":")[0] for key in re.findall(r"\{glue:text\}`([^`]+)`", text)}
     assert used <= glued
-    assert set(notebook.metadata) == {"kernelspec", "language_info"}
-    assert [c.id for c in notebook.cells] == [f"cell-{i:03d}" for i in range(len(notebook.cells))]
+    assert set(page.metadata) == {"kernelspec", "language_info"}
+    assert [c.id for c in page.cells] == [f"cell-{i:03d}" for i in range(len(page.cells))]
 
 
 @pytest.fixture
-def elsewhere(executed, monkeypatch, tmp_path):
+def elsewhere(executed, kernels, monkeypatch, tmp_path):
     """The results of `executed` in a store that an archive brought, where the subject's package has no weights."""
     monkeypatch.setenv("INTERP_RESULTS", str(executed / "results"))
     packed = executed / "results.zip"
@@ -108,6 +91,7 @@ def elsewhere(executed, monkeypatch, tmp_path):
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(package.parent), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("JUPYTER_PATH", str(kernels))
     return tmp_path
 
 
@@ -115,12 +99,14 @@ def elsewhere(executed, monkeypatch, tmp_path):
 @ONE_PROCESS
 @pytest.mark.parametrize("name", chapters.names())
 def test_a_replay_from_an_archive_needs_no_model_and_differs_in_nothing_but_the_clock(executed, elsewhere, name):
-    values = profile.load("smoke").of(name, chapters.parameters(name))
-    chapters.execute(name, values, elsewhere / f"{name}.ipynb")
-    first, again = (nbformat.read(f / f"{name}.ipynb", as_version=4) for f in (executed / "first", elsewhere))
-    for a, b in zip(first.cells[:-1], again.cells[:-1], strict=True):
+    before = files(elsewhere / "results")
+    execute(elsewhere, os.environ["JUPYTER_PATH"], [name])
+    for a, b in zip(cells(executed, name)[:-1], cells(elsewhere, name)[:-1], strict=True):
         assert a.source == b.source
         assert a.get("outputs") == b.get("outputs")
+    again = record(elsewhere, name)
+    assert again["replayed"] == again["stored"] == record(executed, name)["stored"]
+    assert files(elsewhere / "results") == before
 
 
 @pytest.mark.slow
@@ -132,7 +118,9 @@ def test_where_there_is_neither_model_nor_result_a_line_says_so(elsewhere, monke
 
 
 @pytest.mark.slow
-def test_bad_input_inside_a_chapter_is_its_line(tmp_path):
+@ONE_PROCESS
+def test_bad_input_inside_a_chapter_is_its_line(kernels, monkeypatch, tmp_path):
+    monkeypatch.setenv("JUPYTER_PATH", str(kernels))
     with pytest.raises(InputError, match="chapter residual-mixing: unknown subject 'minilmm'; did you mean 'minilm'"):
         chapters.execute("residual-mixing", {"subject": "minilmm"}, tmp_path / "x.ipynb")
     assert not (tmp_path / "x.ipynb").exists()

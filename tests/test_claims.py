@@ -7,7 +7,17 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from interp.claims import CLAIMS, RULES, SideBySide, attention_evidence, judge, ledger, readings, verdict_table
+from interp.claims import (
+    CLAIMS,
+    JUDGED_ON,
+    RULES,
+    SideBySide,
+    attention_evidence,
+    judge,
+    ledger,
+    readings,
+    verdict_table,
+)
 from interp.claims.evidence import kendall
 from interp.claims.judging import corrected
 from interp.claims.rules import OUTCOMES, Sample, Verdict
@@ -118,6 +128,7 @@ def test_the_ledger_is_well_formed():
     assert len({r.id for r in every}) == len(every)
     assert {r.claim for r in every} == set(CLAIMS)
     assert all(r.rule in RULES for r in every)
+    assert {r.study for r in every} == set(JUDGED_ON), "each study says its data and subjects"
     with pytest.raises(InputError, match="unknown claim 'Q9'"):
         readings("Q9")
 

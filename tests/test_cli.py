@@ -24,6 +24,21 @@ def interp(*arguments, cwd=None, **environment):
     )
 
 
+@pytest.fixture
+def printed(monkeypatch, capsys):
+    """What a command prints that succeeds, without a new process (which would take seconds to import torch)."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["interp", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        told = capsys.readouterr()
+        assert ended.value.code == 0, told.err
+        return told.out
+
+    return run
+
+
 def test_a_process_of_its_own_ends_the_same_way():
     done = interp("score", "--norms", "mcray")
     assert done.returncode == 2
@@ -31,7 +46,7 @@ def test_a_process_of_its_own_ends_the_same_way():
     assert "Traceback" not in done.stderr
 
 
-def test_own_norms_are_scored_and_json_is_json(tmp_path):
+def test_own_norms_are_scored_and_json_is_json(tmp_path, printed):
     words = [
         "dog",
         "cat",
@@ -60,7 +75,7 @@ def test_own_norms_are_scored_and_json_is_json(tmp_path):
     arguments = [
         "score",
         "--norms",
-        "mine.csv",
+        str(tmp_path / "mine.csv"),
         "--folds",
         "4",
         "--latent",
@@ -70,33 +85,25 @@ def test_own_norms_are_scored_and_json_is_json(tmp_path):
         "--metric",
         "auc-feature",
     ]
-    done = interp(*arguments, "--json", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    found = {(r["control"], r["scoring"]): r["estimate"] for r in json.loads(done.stdout)}
+    found = {(r["control"], r["scoring"]): r["estimate"] for r in json.loads(printed(*arguments, "--json"))}
     assert found["original", "held-out"] > 0.8
     assert 0 <= found["shuffle-rows", "held-out"] <= 1
-    table = interp(*arguments, cwd=tmp_path)
-    assert table.returncode == 0
-    assert "shuffle-rows" in table.stdout
+    assert "shuffle-rows" in printed(*arguments)
 
 
-def test_trace_prints_a_table_and_json():
-    done = interp("trace", "--text", "The chef thanked the waiter.", "--json")
-    assert done.returncode == 0, done.stderr
-    rows = json.loads(done.stdout)
+def test_trace_prints_a_table_and_json(printed):
+    rows = json.loads(printed("trace", "--text", "The chef thanked the waiter.", "--json"))
     assert [r["token"] for r in rows][:3] == ["[CLS]", "the", "chef"]
     assert all(0 < r["block 1"] < 1 for r in rows)
-    table = interp("trace", "--text", "The chef thanked the waiter.", "--cumulated").stdout
+    table = printed("trace", "--text", "The chef thanked the waiter.", "--cumulated")
     assert "accumulated" in table
     assert "waiter" in table
 
 
-def test_attend_prints_tables_and_json_and_writes_files(tmp_path):
+def test_attend_prints_tables_and_json_and_writes_files(tmp_path, printed):
     sentence = ["attend", "--text", "The chef thanked the waiter.", "--swap", "chef,waiter"]
     files = ["--out", str(tmp_path / "maps.svg"), "--html", str(tmp_path / "view.html")]
-    done = interp(*sentence, "--json", *files)
-    assert done.returncode == 0, done.stderr
-    rows = json.loads(done.stdout)
+    rows = json.loads(printed(*sentence, "--json", *files))
     assert [r["layer"] for r in rows] == [1, 2, 3, 4, 5, 6]
     assert {"moran", "entropy", "same, in place", "same, carried along"} <= set(rows[0])
     assert 0 < rows[0]["entropy"] < 1
@@ -104,13 +111,12 @@ def test_attend_prints_tables_and_json_and_writes_files(tmp_path):
     assert "layer 6, mean over heads: swap" in drawn
     assert "var(" not in drawn
     assert "waiter" in (tmp_path / "view.html").read_text()
-    heads = json.loads(interp(*sentence, "--layer", "2", "--json").stdout)
+    heads = json.loads(printed(*sentence, "--layer", "2", "--json"))
     assert [r["head"] for r in heads] == list(range(1, 13))
-    one = json.loads(interp(*sentence, "--layer", "2", "--head", "3", "--json").stdout)
+    one = json.loads(printed(*sentence, "--layer", "2", "--head", "3", "--json"))
     assert [r["query"] for r in one][:4] == ["1 [CLS]", "2 the", "3 waiter", "4 thanked"]
     assert all(abs(sum(v for k, v in r.items() if k != "query") - 1) < 1e-5 for r in one)
-    table = interp(*sentence[:3], "--perturb", "shuffle-embeddings").stdout
-    assert "shuffle-embeddings" in table
+    assert "shuffle-embeddings" in printed(*sentence[:3], "--perturb", "shuffle-embeddings")
 
 
 @pytest.mark.parametrize("method", ["weights", "norm", "globenc", "alti", "value-zeroing", "gradient", "propagated"])
@@ -156,12 +162,9 @@ def test_a_trace_is_drawn_and_shown_as_a_page_that_holds_text_as_text(tmp_path, 
 
 
 @pytest.mark.book
-def test_the_page_answers_a_click(tmp_path, tiny_folders):
+def test_the_page_answers_a_click(tmp_path, tiny_folders, printed):
     page_file = tmp_path / "view.html"
-    done = interp(
-        "trace", "--subject", str(tiny_folders["bert"]), "--text", "the chef thanked", "--html", str(page_file)
-    )
-    assert done.returncode == 0, done.stderr
+    printed("trace", "--subject", str(tiny_folders["bert"]), "--text", "the chef thanked", "--html", str(page_file))
     with browser() as chromium:
         page = chromium.new_page()
         wrong = []

@@ -1,5 +1,6 @@
 """pyproject.toml, requirements.lock and environment.yml describe one environment, and it is the one we run in."""
 
+import os
 import re
 import tomllib
 from importlib import metadata
@@ -7,14 +8,20 @@ from importlib import metadata
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.version import Version
 
+from scripts import lock
 from tests.conftest import ROOT
 
-LOCK = dict(
-    line.split("==")
-    for line in (ROOT / "requirements.lock").read_text().splitlines()
-    if line and not line.startswith("#")
-)
+
+def pins_of(name):
+    lines = (ROOT / name).read_text().splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+LOCK, MINIMUM = pins_of("requirements.lock"), pins_of("requirements-minimum.lock")
+HERE = pins_of(os.environ.get("INTERP_LOCK", "requirements.lock"))
+"""What this environment was made from (the Makefile tells it)."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
@@ -44,10 +51,17 @@ def test_no_cuda_package_is_locked():
     assert not [p for p in LOCK if p.startswith(("nvidia", "triton", "cuda"))]
 
 
-@pytest.mark.parametrize("package", sorted(LOCK))
+@pytest.mark.parametrize("package", sorted(HERE))
 def test_what_is_installed_is_what_is_locked(package):
     installed = metadata.version(package).split("+")[0]  # torch's CPU build carries a local label
-    assert installed == LOCK[package]
+    assert installed == HERE[package]
+
+
+def test_the_lowest_versions_are_those_of_the_project():
+    """`make minimum` tests the bounds that pyproject.toml states, and no newer ones."""
+    pins = {name_of(k): v for k, v in MINIMUM.items()}
+    for package, version in lock.lowest().items():
+        assert Version(pins[name_of(package)]) == Version(version), package
 
 
 def test_facts_that_pages_rely_on():

@@ -187,7 +187,9 @@ def test_lines_of_yaml_come_and_go_without_touching_others():
 
 
 @pytest.mark.slow
-def test_a_fork_executes_on_smoke_with_its_glue(checkout, tmp_path, capsys):
+@pytest.mark.xdist_group("chapters")
+def test_a_fork_executes_on_smoke_with_its_glue(checkout, kernels, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("JUPYTER_PATH", str(kernels))
     model = folder("gpt2", tmp_path / "small-gpt2", positions=200)
     code, out, lines = interp(capsys, "fork", "residual-mixing", "--subject", str(model))
     assert (code, lines) == (0, [])

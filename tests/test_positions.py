@@ -11,7 +11,7 @@ from interp.errors import InputError
 from interp.pretraining import SIZES
 from interp.pretraining.training import config, untrained
 from interp.residual.mixing import mixing_table
-from interp.subjects.attention import NAME
+from interp.subjects.attention import NAME, register
 from interp.subjects.positions import SCHEMES, alibi_bias, alibi_slopes
 from interp.subjects.subject import Subject
 from tests import tiny
@@ -21,6 +21,7 @@ BLOCKS = ["embed", "blocks.0.attn.weights", "blocks.1.attn.weights", "blocks.1.r
 
 def decoder(scheme, seed=0, implementation=NAME):
     """An untrained decoder of 2 blocks, its weights large enough for uneven attention."""
+    register()
     model = untrained(config(SIZES["tiny"], scheme, len(tiny.VOCABULARY)), seed)
     model.config._attn_implementation = implementation
     with torch.no_grad():

@@ -71,9 +71,17 @@ def test_the_reference_is_the_same_when_computed_again(entry):
 
 @pytest.mark.data
 def test_the_observed_scores_of_the_permutation_tests_are_the_same_again():
-    found = reference_null.again(whole=False)
+    found = reference_null.PLAN[0].again(whole=False)
     assert found.ok, found
-    assert (reference.load(reference_null.NAME, "tests")["permutations"] == reference_null.PERMUTATIONS).all()
+
+
+def test_the_committed_permutation_tests_come_from_the_plan():
+    planned = {p.norms: p for p in reference_null.PLAN}
+    tests = reference.load(reference_null.NAME, "tests")
+    assert "mcrae" in set(tests["norms"])
+    for norms, mine in tests.groupby("norms"):
+        assert set(mine["control"]) == set(planned[norms].controls)
+        assert (mine["permutations"] == planned[norms].permutations).all()
 
 
 @pytest.mark.slow

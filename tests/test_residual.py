@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from interp import residual, subjects
+from interp import residual, studies, subjects
 from interp.errors import InputError
 from interp.residual.contributions import METHODS, Contribution, rollout, rollout_unnormalised
 from interp.residual.forward import ForwardPass
@@ -203,11 +203,44 @@ def test_pooling_weighs_positions_and_its_interval_holds_the_mean():
     assert len(row["replicates"]) == 1000
 
 
+def test_draws_of_a_twin_are_pooled_and_other_subjects_are_left_alone():
+    """Means over texts and draws; a text keeps its draws when texts are resampled."""
+
+    def measured(name):
+        drawn = int(name.split(":")[-1]) if name[-1].isdigit() else 9
+        return pd.DataFrame(
+            {
+                "method": "m",
+                "quantity": "q",
+                "layer": 1,
+                "text": [0, 1],
+                "tokens": 4,
+                "positions": 2,
+                "value": [drawn, drawn + 1.0],
+            }
+        )
+
+    draws = studies.over_draws(measured, "s:permuted", [0, 1, 5])
+    row = pooled(draws).iloc[0]
+    assert row["value"] == pytest.approx(2.5)
+    assert row["texts"] == 2
+    assert set(np.round(row["replicates"], 6)) == {2.0, 2.5, 3.0}
+    pd.testing.assert_frame_equal(studies.over_draws(measured, "s", [0, 1]), measured("s"))
+    assert studies.over_draws(measured, "s:random", [0, 1])["value"].tolist() == [9, 10]
+
+
 def test_a_single_text_is_traced_with_its_tokens(minilm):
     traced = residual.trace_text(minilm, "The chef thanked the waiter.", "norm")
     assert traced.tokens == ["[CLS]", "the", "chef", "thanked", "the", "waiter", ".", "[SEP]"]
     assert traced.own_share(cumulated=False).shape == (6, 8)
     assert (traced.own_share(cumulated=True)[-1] < traced.own_share(cumulated=True)[0]).all()
+
+
+def test_a_subject_without_attention_weights_refuses(tiny_folders):
+    subject = subjects.load(str(tiny_folders["bert"]))
+    subject.model.set_attn_implementation("sdpa")
+    with pytest.raises(InputError, match="gave attention weights for 0 of its 3 layers"):
+        residual.trace_text(subject, TEXTS[0], "propagated")
 
 
 def test_bad_input(minilm):

@@ -132,7 +132,7 @@ from tests.conftest import ROOT
 @store.study("killed", identities={{}})
 def slow(*, a: int):
     return {{"t": pd.DataFrame({{"a": [a]}})}}
-store._sync = lambda folder: os.kill(os.getpid(), 9)   # the power goes before the rename
+store.sync = lambda folder: os.kill(os.getpid(), 9)   # the power goes before the rename
 slow(a=1)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
@@ -159,6 +159,8 @@ def test_the_digest_follows_the_code_that_is_reached(tmp_path, monkeypatch):
         for name, text in {**files, **changed}.items():
             (package / f"{name}.py").write_text(text)
         store._tree.cache_clear()
+        store._code.cache_clear()
+        store._imported.cache_clear()
         SOURCE_DIGEST.cache_clear()
         return SOURCE_DIGEST("interp.study")
 

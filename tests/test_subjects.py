@@ -8,7 +8,7 @@ import torch
 
 from interp import subjects
 from interp.errors import InputError
-from interp.subjects import SUBJECTS, identify
+from interp.subjects import SUBJECTS, catalogue, identify
 from interp.subjects.catalogue import Name
 from tests.tiny import FAMILIES
 
@@ -208,3 +208,15 @@ def test_texts_that_cannot_be_encoded_are_refused(minilm):
         minilm.encode(["word " * 600])
     with pytest.raises(InputError, match="no text"):
         minilm.encode([])
+
+
+def test_small_subjects_are_shared_and_large_ones_are_not_kept(tiny_folders, monkeypatch):
+    name = str(tiny_folders["bert"])
+    monkeypatch.setattr(catalogue, "_kept", {})
+    first, twin = subjects.shared(name), subjects.shared(f"{name}:random")
+    assert subjects.shared(name) is first
+    assert subjects.shared(f"{name}:random") is twin
+    assert subjects.shared(name, dtype="float64") is not first
+    monkeypatch.setattr(catalogue, "KEPT_BYTES", 0)
+    assert subjects.shared(name) is first
+    assert subjects.shared(name) is not first

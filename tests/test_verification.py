@@ -127,8 +127,9 @@ def test_a_difference_ends_with_1_and_missing_norms_with_a_line(place, tmp_path,
 def test_every_committed_entry_can_be_verified():
     from scripts import verify
 
-    commands = {meta["command"].partition("ONLY=")[2] for meta in reference.made().values()}
-    assert commands <= set(verify.checks())
+    commands = [meta["command"] for meta in reference.made().values()]
+    names = {command.partition("ONLY=")[2] for command in commands if command.startswith("make reference")}
+    assert names <= set(verify.checks())
 
 
 def test_unknown_entries_are_one_line(monkeypatch, capsys):

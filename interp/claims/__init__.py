@@ -2,15 +2,17 @@
 
 from interp.claims.evidence import Evidence, SideBySide, attention_evidence
 from interp.claims.judging import judge, verdict_table
-from interp.claims.readings import CLAIMS, Claim, Reading, readings
+from interp.claims.readings import CLAIMS, JUDGED_ON, Claim, JudgedOn, Reading, readings
 from interp.claims.rules import OUTCOMES, RULES, Verdict
 
 __all__ = [
     "CLAIMS",
+    "JUDGED_ON",
     "OUTCOMES",
     "RULES",
     "Claim",
     "Evidence",
+    "JudgedOn",
     "Reading",
     "SideBySide",
     "Verdict",

@@ -39,6 +39,16 @@ class Claim(BaseModel):
     """What others have found, or that nothing comparable is known to us."""
 
 
+class JudgedOn(BaseModel):
+    """What the readings of a study are judged on, fixed with them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: str
+    """Texts or norms, and which part of them counts."""
+    subjects: str
+
+
 class Reading(BaseModel):
     """One precise, runnable operationalisation of a claim."""
 
@@ -48,7 +58,7 @@ class Reading(BaseModel):
     claim: str
     statement: str
     study: Study
-    """Which kind of evidence it is judged on."""
+    """Which kind of evidence it is judged on; `JUDGED_ON` has its data and subjects."""
     statistic: dict[str, str]
     """What is read off the evidence; keys depend on the study."""
     rule: str
@@ -70,6 +80,7 @@ def _ledger() -> tuple[Reading, ...]:
     for reading in found:
         CLAIMS[reading.claim]
         RULES[reading.rule]
+        JUDGED_ON[reading.study]
     return found
 
 
@@ -86,5 +97,16 @@ def readings(claim: str | None = None) -> list[Reading]:
     return [r for r in _ledger() if claim in (None, r.claim)]
 
 
-for _row in yaml.safe_load(FILE.read_text(encoding="utf-8"))["claims"]:
-    CLAIMS.add(_row["id"], Claim.model_validate(_row))
+JUDGED_ON: Registry[JudgedOn] = Registry("study", "interp claims")
+"""Data and subjects by study."""
+
+
+def _fill() -> None:
+    content = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    for row in content["claims"]:
+        CLAIMS.add(row["id"], Claim.model_validate(row))
+    for study, row in content["studies"].items():
+        JUDGED_ON.add(study, JudgedOn.model_validate(row))
+
+
+_fill()

@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
+from interp.datasets import cache_folder
 from interp.errors import InputError
 from interp.norms import binder, buchanan, everyday, mcrae, table
 from interp.norms.normset import NormSet
@@ -26,7 +28,9 @@ def load(name: str) -> NormSet:
         If there is no such name or file, a file's checksum is wrong, or a table is malformed.
     """
     check_name(name)
-    return NORMS[name]() if name in NORMS else table.load(Path(name))
+    if name in NORMS:
+        return _named(name, os.environ.get("INTERP_DATA", ""), str(cache_folder()))
+    return table.load(Path(name))
 
 
 def check_name(name: str, folder: Path = Path()) -> None:
@@ -47,6 +51,12 @@ def check_name(name: str, folder: Path = Path()) -> None:
     if os.path.exists(path):
         raise InputError(f"norms {name!r}: a file of norms ends in {' or '.join(table.ENDINGS)}")
     raise InputError(unknown("norm set", name, NORMS, "interp norms") + "; or give the path of a .csv or .tsv")
+
+
+@lru_cache(maxsize=8)
+def _named(name: str, data: str, cache: str) -> NormSet:  # noqa: ARG001  (files elsewhere are looked for again)
+    """A named set, read once a process: its files have known checksums, and reading them takes longer than a score."""
+    return NORMS[name]()
 
 
 def identify(name: str) -> str:

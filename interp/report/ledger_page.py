@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from interp.claims import CLAIMS, Reading, readings
+from interp.claims import CLAIMS, JUDGED_ON, Reading, readings
 from interp.claims.ledger import BODY
 from interp.report.page import unbroken
 from interp.resampling import with_interval
@@ -39,7 +39,8 @@ def ledger_html(ledger: pd.DataFrame, chapters: str = "chapters/") -> str:
     return (
         f'<p class="interp-legend">{legend}</p>'
         '<figure class="interp-table" id="tab-glance"><figcaption>Readings by outcome. Here: this build. Reference: '
-        "the human norm sets, computed once and committed. Untrained twins are left out.</figcaption>"
+        "the human norm sets, and chapters at full size, computed once and committed. Untrained twins are left out."
+        "</figcaption>"
         '<div class="interp-scroll" tabindex="0" role="group" aria-label="outcomes by claim"><table><thead><tr>'
         '<th scope="col">claim</th><th scope="col">the paper says</th><th scope="col">here</th>'
         f'<th scope="col">reference</th></tr></thead><tbody>{glance}</tbody></table></div></figure>'
@@ -124,11 +125,23 @@ def _section(claim: str, rows: pd.DataFrame, readings_of: list[Reading], chapter
     return (
         f'<details class="interp-claim" id="claim-{claim}"><summary><strong>{claim}</strong> '
         f"{html.escape(CLAIMS[claim].statement)}</summary>"
+        f"<p>Where the paper says it: {html.escape(CLAIMS[claim].paper)}.</p>"
+        f"{_judged_on(readings_of)}"
         f"<p>Elsewhere: {told}.</p>"
         f'<div class="interp-scroll interp-table" tabindex="0" role="group" aria-label="readings of {claim}"><table>'
         f'<thead><tr><th scope="col">reading</th>{head}<th scope="col">shown in</th></tr></thead>'
         f"<tbody>{lines}</tbody></table></div></details>"
     )
+
+
+def _judged_on(readings_of: list[Reading]) -> str:
+    """What the readings of a claim are judged on: data and subjects, study by study."""
+    told = (f"{JUDGED_ON[study].data}. Subjects: {JUDGED_ON[study].subjects}." for study in _studies(readings_of))
+    return "".join(f"<p>Judged on: {html.escape(text).replace('`', '')}</p>" for text in told)
+
+
+def _studies(readings_of: list[Reading]) -> list[str]:
+    return list(dict.fromkeys(reading.study for reading in readings_of))
 
 
 def _body(subject: str, data: str, mapping: str, source: str) -> str:

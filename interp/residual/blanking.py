@@ -151,16 +151,17 @@ def rank_agreement(
 
     A position on which either ranking has nothing but ties is left out.
     """
-    found = []
-    for i in np.flatnonzero(inner):
-        sources = inner.copy()
-        sources[i] = False
-        if causal:
-            sources[i:] = False
-        a, b = said[i, sources], effect[i, sources]
-        if len(a) >= LEAST_SOURCES and np.ptp(a) > 0 and np.ptp(b) > 0:
-            found.append(float(stats.spearmanr(a, b).statistic))
-    return found
+    places = np.flatnonzero(inner).tolist()
+    sources = {i: [j for j in places if (j < i if causal else j != i)] for i in places}
+    found: dict[int, float] = {}
+    # Positions with equally many sources are ranked together, which is most of the work: all of them, unless causal.
+    for count in sorted({len(s) for s in sources.values() if len(s) >= LEAST_SOURCES}):
+        rows = [i for i in places if len(sources[i]) == count]
+        cells = np.array(rows)[:, None], np.stack([sources[i] for i in rows])
+        a, b = (stats.rankdata(x[cells], axis=1) - (count + 1) / 2 for x in (said, effect))
+        spread = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
+        found |= {i: both / s for i, both, s in zip(rows, (a * b).sum(axis=1), spread, strict=True) if s > 0}
+    return [float(found[i]) for i in places if i in found]
 
 
 def _numpy(x: Tensor) -> np.ndarray:

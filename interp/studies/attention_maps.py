@@ -29,7 +29,7 @@ def _structure(
     dtype: str,
     device: str,
 ) -> Tables:
-    model = subjects.load(subject, device=device, dtype=dtype)
+    model = subjects.shared(subject, device=device, dtype=dtype)
     chosen = some_texts(model, corpus, texts)
     table, heads = attention.map_tables(model, chosen, perturbations, seeds=seeds, batch_size=batch_size)
     return {"texts": table, "heads": heads}
@@ -91,7 +91,7 @@ def crossed_items() -> list[attention.Item]:
 
 @study("attention-swaps", identities={"subject": subjects.identify})
 def _swaps(*, subject: str, texts: int | None, batch_size: int, dtype: str, device: str) -> Tables:
-    model = subjects.load(subject, device=device, dtype=dtype)
+    model = subjects.shared(subject, device=device, dtype=dtype)
     every = role_reversals()
     usable = attention.swappable(model, every)[:texts]
     structure, heads = attention.map_tables(
@@ -114,7 +114,7 @@ def attention_swaps(
 
 @study("attention-crossed", identities={"subject": subjects.identify})
 def _crossed(*, subject: str, items: int | None, batch_size: int, dtype: str, device: str) -> Tables:
-    model = subjects.load(subject, device=device, dtype=dtype)
+    model = subjects.shared(subject, device=device, dtype=dtype)
     every = crossed_items()
     usable = attention.usable(model, every)[:items]
     return {
@@ -142,7 +142,7 @@ def _positions(
     dtype: str,
     device: str,
 ) -> Tables:
-    model = subjects.load(subject, device=device, dtype=dtype)
+    model = subjects.shared(subject, device=device, dtype=dtype)
     chosen = attention.one_length(model, corpora.load(corpus).texts, least=least)[:most]
     table = attention.positional_table(model, chosen, perturbation=perturbation, batch_size=batch_size)
     length = len(model.encode(chosen[:1]).ids[0])

@@ -16,7 +16,7 @@ from interp.studies.description import description
 def _blanked(
     *, subject: str, corpus: str, texts: int, methods: list[str], probes: int | None, dtype: str, device: str
 ) -> Tables:
-    model = subjects.load(subject, device=device, dtype=dtype)
+    model = subjects.shared(subject, device=device, dtype=dtype)
     return {"blanked": blanking_table(model, corpora.load(corpus).sample(texts), methods, probes=probes)}
 
 

@@ -52,7 +52,7 @@ def _in_context(
 ) -> Contextual:
     """All layers in one pass; the controls and layers that ask for it one after the other share it."""
     _, places = _drawn(norms, contexts, per_concept, concepts)
-    model = subjects.load(subject, dtype=dtype, device=device)
+    model = subjects.shared(subject, dtype=dtype, device=device)
     return contextual_vectors(model, places, form, batch_size=batch_size)
 
 
@@ -75,7 +75,7 @@ def _one_control(
     device: str,
 ) -> Tables:
     loaded, _ = _drawn(norms, contexts, per_concept, concepts)
-    model = subjects.load(subject, dtype=dtype, device=device)
+    model = subjects.shared(subject, dtype=dtype, device=device)
     form, _, layer = embedding.partition(":")
     if form in FORMS:
         if not re.fullmatch("[0-9]{1,6}", layer) or int(layer) > model.n_layers:

@@ -40,7 +40,7 @@ def _change(
     if len(chosen) < 3:
         raise InputError("the change of the output takes three texts or more")
     after, before = (
-        _pooled_output(subjects.load(name, dtype=dtype, device=device), chosen, batch_size)
+        _pooled_output(subjects.shared(name, dtype=dtype, device=device), chosen, batch_size)
         for name in (subject, original)
     )
 
@@ -171,7 +171,7 @@ def cost(
 
 @study("silenced", identities={"subject": subjects.identify})
 def _silenced(*, subject: str) -> Tables:
-    return {"heads": pd.DataFrame(silent_heads(subjects.load(subject).model), columns=["layer", "head"], dtype=int)}
+    return {"heads": pd.DataFrame(silent_heads(subjects.shared(subject).model), columns=["layer", "head"], dtype=int)}
 
 
 def silenced(subject: str) -> pd.DataFrame:

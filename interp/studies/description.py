@@ -41,7 +41,7 @@ class Description:
 
 @study("description", identities={"subject": subjects.identify})
 def _described(*, subject: str) -> Tables:
-    model = subjects.load(subject)
+    model = subjects.shared(subject)
     numbers = {
         "layers": model.n_layers,
         "heads": model.n_heads,
@@ -72,7 +72,7 @@ def description(subject: str) -> Description:
 
 @study("word-pieces", identities={"subject": subjects.identify, "norms": norm_sets.identify})
 def _pieces(*, subject: str, norms: str, concepts: int | None) -> Tables:
-    model = subjects.load(subject)
+    model = subjects.shared(subject)
     lemmas = some_concepts(norm_sets.load(norms), concepts).lemmas
     return {"pieces": pd.DataFrame({"lemma": lemmas, "pieces": [len(model.pieces(lemma)) for lemma in lemmas]})}
 

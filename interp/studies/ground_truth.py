@@ -87,7 +87,7 @@ def _block(
     words = some_concepts(norm_sets.load(norms), concepts)
     shared = (words.values > 0).sum(axis=0) > 1  # what one concept alone carries can be neither learned nor tested
     words = words.subset(np.flatnonzero((words.values[:, shared] > 0).any(axis=1)))
-    model = subjects.load(subject, device=device, dtype=dtype)
+    model = subjects.shared(subject, device=device, dtype=dtype)
     X = model.lemma_vectors(words.lemmas, embedding)
     pieces = tuple(tuple(model.pieces(lemma)) for lemma in words.lemmas)
     like = words.values[:, (words.values > 0).sum(axis=0) > 1]

@@ -22,7 +22,7 @@ from interp.studies.attention_maps import some_texts
 def candidates(subject: str, *, dtype: str = "float32", device: str = "cpu") -> list[lineup.Candidate]:
     """The trained subject on the real text, the same on shuffled embeddings, and its two twins."""
     trained, fresh, permuted = (
-        subjects.load(name, device=device, dtype=dtype)
+        subjects.shared(name, device=device, dtype=dtype)
         for name in (subject, f"{subject}:random", f"{subject}:permuted")
     )
     return [

@@ -27,7 +27,7 @@ def _data(
 ) -> tuple[Float[np.ndarray, "concept width"], NormSet]:
     """Embeddings and norms, loaded once for all blocks of a run."""
     loaded = some_concepts(norm_sets.load(norms), concepts)
-    model = subjects.load(subject, device=device, dtype=dtype)
+    model = subjects.shared(subject, device=device, dtype=dtype)
     return model.lemma_vectors(loaded.lemmas, embedding), loaded
 
 

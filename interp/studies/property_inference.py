@@ -54,7 +54,7 @@ def _one_control(
     if only_categorised:
         loaded = categorised(loaded)
     lemmas = [CASINGS[casing](lemma) for lemma in loaded.lemmas]
-    model = subjects.load(subject, device=device, dtype=dtype)
+    model = subjects.shared(subject, device=device, dtype=dtype)
     return crossvalidate(
         model.lemma_vectors(lemmas, embedding),
         loaded,

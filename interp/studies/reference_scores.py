@@ -59,7 +59,7 @@ PLAN = (
     Planned("everyday", "plsr", 1),
     Planned("mcrae", "plsr", 5),
     Planned("binder", "plsr", 5),
-    Planned("buchanan", "plsr", 1, MAIN, also_categorised=False),
+    Planned("buchanan", "plsr", 1, (*MAIN, "random-lookup"), also_categorised=False),
     Planned("mcrae", "ffnn", 1, MAIN),
     Planned("binder", "ffnn", 1, MAIN),
 )

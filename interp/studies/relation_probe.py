@@ -41,7 +41,7 @@ def _hyponymy(norms: str, pairs: int | None, ancestors: str) -> superordinates.H
 def _items(
     *, subject: str, norms: str, pairs: int | None, ancestors: str, negatives: list[str], dtype: str, device: str
 ) -> Tables:
-    model = subjects.load(subject, dtype=dtype, device=device)
+    model = subjects.shared(subject, dtype=dtype, device=device)
     return {"items": items(nouns_for(model, _hyponymy(norms, pairs, ancestors)), negatives)}
 
 
@@ -71,10 +71,10 @@ def _one_input(
     nouns = drawn[["concept", "slot"]].drop_duplicates().merge(pd.DataFrame({"pattern": patterns}), how="cross")
     known = pattern_table.patterns(patterns)
     sentences = [pattern_table.fill(known[p], c, s, mass=mass) for c, s, p in nouns.itertuples(index=False)]
-    model = subjects.load(subject, dtype=dtype, device=device)
+    model = subjects.shared(subject, dtype=dtype, device=device)
     reading = Reading(
         model,
-        lambda kind, seed: subjects.load(f"{subject}:{kind}:{seed}", dtype=dtype, device=device),
+        lambda kind, seed: subjects.shared(f"{subject}:{kind}:{seed}", dtype=dtype, device=device),
         sentences,
         nouns,
         batch_size,

@@ -24,7 +24,7 @@ def _mixing(
     dtype: str,
     device: str,
 ) -> Tables:
-    model = subjects.load(subject, device=device, dtype=dtype)
+    model = subjects.shared(subject, device=device, dtype=dtype)
     chosen = corpora.load(corpus).sample(texts)
     return {"mixing": residual.mixing_table(model, chosen, methods, batch_size=batch_size, probes=probes)}
 
@@ -67,7 +67,7 @@ def residual_mixing(
 
 @study("traced-text", identities={"subject": subjects.identify})
 def _traced(*, subject: str, text: str, method: str, dtype: str, device: str) -> Tables:
-    traced = residual.trace_text(subjects.load(subject, device=device, dtype=dtype), text, method)
+    traced = residual.trace_text(subjects.shared(subject, device=device, dtype=dtype), text, method)
     own = traced.own_share(cumulated=True).double().numpy(force=True)
     columns = [f"block {i + 1}" for i in range(len(own))]
     return {"own": pd.DataFrame(own.T, columns=columns).assign(token=traced.tokens)}

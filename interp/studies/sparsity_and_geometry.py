@@ -51,7 +51,7 @@ def _one_target(
     device: str,
 ) -> Tables:
     words = some_concepts(norm_sets.load(norms), concepts)
-    X = subjects.load(subject, device=device, dtype=dtype).lemma_vectors(words.lemmas, embedding)
+    X = subjects.shared(subject, device=device, dtype=dtype).lemma_vectors(words.lemmas, embedding)
     rng = generator(0, "synthetic norms")  # the same loadings and noise at every point, as far as shapes agree
     scores = synthetic.scores(synthetic.linked_factors(X, rank, alpha, rng, leading=rank), features, rng)
     carriers = synthetic.power_law_carriers(features, len(X), density)

@@ -12,7 +12,7 @@ from interp.store import Tables, study
 def _identity(
     *, subject: str, corpus: str, texts: int, types: int, queries: int, batch_size: int, dtype: str, device: str
 ) -> Tables:
-    model = subjects.load(subject, device=device, dtype=dtype)
+    model = subjects.shared(subject, device=device, dtype=dtype)
     chosen = corpora.load(corpus).sample(texts)
     table = residual.identity_table(model, chosen, types=types, queries=queries, batch_size=batch_size)
     return {"identity": table}

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from transformers import AttentionInterface
-from transformers.masking_utils import AttentionMaskInterface, eager_mask
 
 NAME = "interp"
 
@@ -82,5 +80,14 @@ def attention(
     return (dropped @ value).transpose(1, 2).contiguous(), weights
 
 
-AttentionInterface.register(NAME, attention)
-AttentionMaskInterface.register(NAME, eager_mask)
+def register() -> None:
+    """Make `attention` known to transformers under `NAME`; a second time changes nothing.
+
+    Not done on import: transformers' modelling code takes as long to import as torch does, and a page that replays
+    stored results needs no model.
+    """
+    from transformers import AttentionInterface
+    from transformers.masking_utils import AttentionMaskInterface, eager_mask
+
+    AttentionInterface.register(NAME, attention)
+    AttentionMaskInterface.register(NAME, eager_mask)

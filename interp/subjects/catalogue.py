@@ -281,6 +281,7 @@ def _pretrained(base: str, folder: Path, anatomy_of: Any) -> tuple[Any, Any]:
 
     from interp.subjects import attention, positions  # noqa: F401  (the second registers a family with transformers)
 
+    attention.register()
     # A base model leaves the head's weights unused, and the report about it is no news to anyone here.
     transformers_logging.set_verbosity(logging.ERROR)
     transformers_logging.disable_progress_bar()  # loading takes a second; downloads show the hub's own bar
@@ -310,6 +311,27 @@ def _dtype(name: str) -> Any:
 
     check_dtype_name(name)
     return getattr(torch, name)
+
+
+def shared(name: str, *, device: str = "cpu", dtype: str = "float32") -> Subject:
+    """`load`, with small subjects kept for the next one who asks: for computations that change nothing in them.
+
+    A chapter asks for its subject and the two twins again and again, and permuting weights takes a second. The subjects
+    that were asked for last are kept, up to `KEPT_BYTES` of weights.
+    """
+    from interp.subjects.compression import weight_bytes
+
+    key = (name, identify(name), device, dtype)
+    subject = _kept.pop(key, None) or load(name, device=device, dtype=dtype)
+    _kept[key] = subject
+    while _kept and sum(weight_bytes(each.model) for each in _kept.values()) > KEPT_BYTES:
+        del _kept[next(iter(_kept))]
+    return subject
+
+
+KEPT_BYTES = 2**30
+_kept: dict[tuple[str, str, str, str], Subject] = {}
+"""By name, weights, device and type of numbers; the one asked for last is the last."""
 
 
 def check_dtype_name(name: str) -> None:

@@ -176,6 +176,22 @@ class Subject:
         """
         return captured(self.model, self.anatomy, sites, detach=detach)
 
+    def maps(self, trace: Trace) -> list[Float[Tensor, "text head query key"]]:
+        """The attention weights of every layer, from a trace that captured them.
+
+        Raises
+        ------
+        InputError
+            For a subject whose attention gives no weights.
+        """
+        found = trace.stack("blocks.*.attn.weights")
+        if len(found) != self.n_layers:
+            raise InputError(
+                f"{self.name} gave attention weights for {len(found)} of its {self.n_layers} layers: load it with "
+                "interp.subjects.load, which sets attention that shows its weights"
+            )
+        return found
+
     def with_embeddings(self, table: Float[Tensor, "token width"]) -> AbstractContextManager[None]:
         """Run with another token-embedding table during the with-block; the subject's own is not touched."""
         return embedding_table(self.model, self.anatomy, table)

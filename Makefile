@@ -51,7 +51,7 @@ endif
 	@touch $(STAMP)
 
 book: $(STAMP)  ## execute the chapters and build the book (SUBJECT=... builds another beside it, in _build/books)
-	@$(BIN)/python scripts/book.py --profile $(call quoted,$(PROFILE)) --cores $(call quoted,$(CORES)) $(CLUSTER) $(GIVEN)
+	@exec $(BIN)/python scripts/book.py --tied --profile $(call quoted,$(PROFILE)) --cores $(call quoted,$(CORES)) $(CLUSTER) $(GIVEN)
 
 sweep: $(STAMP)  ## run chapters for every subject, norm set and seed of config/sweep.yml (SWEEP=..., EXECUTOR=slurm)
 	@$(BIN)/python scripts/sweep.py $(if $(SWEEP),$(call quoted,$(SWEEP))) --cores $(call quoted,$(CORES)) $(CLUSTER) $(if $(KEEP),--keep) $(GIVEN)
@@ -74,7 +74,7 @@ bench: $(STAMP)  ## run the benchmarks that are not done yet: benchmarks/results
 	@$(BIN)/python -m benchmarks.run $(ARGS)
 
 reference: $(STAMP)  ## compute the committed results anew (hours; ONLY=minilm-mcrae-plsr or ONLY=chapter-residual-mixing for one)
-	@$(BIN)/python scripts/reference.py $(SOME)
+	@exec $(BIN)/python scripts/reference.py --tied $(SOME)
 
 verify: $(STAMP)  ## compute a sample of the committed results anew and compare (minutes; ALL=1 for everything, ONLY=... for one)
 	@$(BIN)/python scripts/verify.py $(if $(ALL),--all) $(SOME)

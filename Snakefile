@@ -29,8 +29,8 @@ CHAPTERS = [name for name in PROFILE.chapters if name not in FORKS]
 EXECUTED = f"{EDITION.chapters}/{{chapter}}.ipynb"
 INDEX = f"{EDITION.html}/index.html"
 PACKAGE = sorted(str(p) for p in Path("interp").rglob("*") if p.suffix in {".py", ".tsv", ".yml"})
-REFERENCE = sorted(str(p) for p in Path("book/reference").rglob("meta.json"))
-PAGES = sorted(str(p) for p in Path("book").rglob("*") if p.is_file() and not {*editions.PRODUCTS, "__pycache__"} & set(p.parts))
+REFERENCE = sorted(str(p) for p in Path("book/reference").rglob("meta.json") if editions.is_page(p))
+PAGES = sorted(str(p) for p in Path("book").rglob("*") if p.is_file() and editions.is_page(p))
 SWEPT = sorted(str(p) for p in sweeps.FOLDER.glob(f"*/{sweeps.OUTCOMES}.parquet"))
 known = cache(book_chapters.parameters)
 
@@ -83,7 +83,7 @@ rule chapter:
         package=rules.package.output,
         reference=REFERENCE,
     output:
-        EXECUTED,
+        update(EXECUTED),  # the one before stays until the new one is whole
     params:
         values=lambda wildcards: values(wildcards.chapter),
         given=flags(PAIRS),
@@ -102,7 +102,7 @@ rule html:
         "_config.yml",
         "_toc.yml",
     output:
-        INDEX,
+        update(INDEX),
     params:
         given=f"--subject {shlex.quote(EDITION.subject)}" if EDITION.subject else "",
     shell:

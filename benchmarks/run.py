@@ -16,6 +16,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from interp.files import write_text, write_texts
+
 HERE = Path(__file__).parent
 ROWS = HERE / ".rows"
 LIBRARIES = ("numpy", "scipy", "torch", "scikit-learn", "transformers")
@@ -74,10 +76,7 @@ def measure(name: str, row: str) -> None:
         result["ratio"] = result["against_seconds"] / result["seconds"]
     result |= {"peak_gib": round(peak_gib(), 3), "threads": int(os.environ["OMP_NUM_THREADS"])}
     path = _kept(name, row)
-    path.parent.mkdir(exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(result, indent=1) + "\n")
-    partial.rename(path)
+    write_text(path, json.dumps(result, indent=1) + "\n")
 
 
 def _kept(name: str, row: str) -> Path:
@@ -139,7 +138,6 @@ def _time(seconds: float | None) -> str:
 def write(results: dict[str, dict[str, dict[str, Any]]], where: dict[str, Any], modules: dict[str, Any]) -> None:
     """results.json and results.md."""
     text = json.dumps({"machine": where, "benchmarks": results}, indent=1, allow_nan=False)
-    (HERE / "results.json").write_text(text + "\n")
     versions = ", ".join(f"{k} {v}" for k, v in where["versions"].items())
     parts = [
         "# Benchmarks",
@@ -151,7 +149,7 @@ def write(results: dict[str, dict[str, dict[str, Any]]], where: dict[str, Any], 
         parts += [f"## {name}", (modules[name].__doc__ or "").strip().splitlines()[0], table(measured)]
         if hasattr(modules[name], "summary"):
             parts.append(modules[name].summary(measured))
-    (HERE / "results.md").write_text("\n\n".join(parts) + "\n")
+    write_texts({HERE / "results.json": text + "\n", HERE / "results.md": "\n\n".join(parts) + "\n"})
 
 
 def main() -> None:

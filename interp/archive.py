@@ -13,7 +13,6 @@ import json
 import re
 import shutil
 import stat
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from typing import Any
 
 from interp import __version__, store
 from interp.errors import InputError
-from interp.files import replacing, sha256
+from interp.files import partial_name, refusal, remove, replacing, sha256
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -84,7 +83,7 @@ def pack(out: Path) -> Packed:
                 for file in sorted(files):
                     archive.writestr(_member(f"{name}/{file}"), (root / name / file).read_bytes())
     except OSError as error:
-        raise InputError(f"cannot write {out}: {error.strerror or error}") from None
+        raise InputError(refusal(error, out) or f"cannot write {out}: {error.strerror or error}") from None
     return Packed(tuple(whole), left_out)
 
 
@@ -108,19 +107,20 @@ def unpack(path: Path, *, limit: int = LIMIT) -> Unpacked:
     with _opened(path) as archive:
         manifest = _manifest(path, archive, limit)
         try:
-            root.mkdir(parents=True, exist_ok=True)
-            staged = Path(tempfile.mkdtemp(prefix=".unpack-", dir=root))
+            staged = partial_name(root / "unpacked")
+            staged.mkdir(parents=True)
         except OSError as error:
-            raise InputError(f"cannot write to {root}: {error.strerror or error}") from None
+            raise InputError(refusal(error, root) or f"cannot write to {root}: {error.strerror or error}") from None
         try:
             for name, files in manifest.items():
                 _extract(path, archive, name, files, staged)
                 _check_entry(path, name, staged / name, limit)
             return _put(manifest, staged, root)
         except OSError as error:
-            raise InputError(f"cannot unpack {path} into {root}: {error.strerror or error}") from None
+            why = refusal(error, root) or error.strerror or error
+            raise InputError(f"cannot unpack {path} into {root}: {why}") from None
         finally:
-            shutil.rmtree(staged, ignore_errors=True)
+            remove(staged)
 
 
 def _put(names: dict[str, dict[str, str]], staged: Path, root: Path) -> Unpacked:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from interp import __version__
+from interp import __version__, stopping
 from interp.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,23 +34,35 @@ Device = Annotated[str, typer.Option(help="Where torch computes: cpu, cuda, mps.
 Dtype = Annotated[str, typer.Option(help="Numbers the subject computes with: float32, bfloat16, float64.")]
 
 
+_PYTHONS_WARNING = warnings.formatwarning
 # typer carries its own copy of click and does not export the base class of usage errors.
 _UsageProblem: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 
 def main() -> None:
-    """Run the command line; bad input is one line on stderr and exit code 2."""
+    """Run the command line; bad input, and a disk that is full or read-only, is one line on stderr and exit code 2."""
+    stopping.heed_sigterm()
+    warnings.formatwarning = _warning
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False)  # typer gives 130 after Ctrl-C
     except InputError as error:
         _fail(str(error))
     except _UsageProblem as error:
         _fail(error.format_message())
+    except stopping.Terminated as stop:
+        code = stop.code
     except (typer.Abort, KeyboardInterrupt):
-        print("interrupted: what was finished is kept, and the same command goes on from there", file=sys.stderr)
-        sys.exit(130)
+        code = stopping.INTERRUPTED
     except BrokenPipeError:
         sys.exit(0)
+    except OSError as error:
+        from interp.files import refusal
+
+        if (why := refusal(error)) is None:
+            raise
+        _fail(why)
+    if code in (stopping.INTERRUPTED, stopping.TERMINATED):
+        print("interrupted: what was finished is kept, and the same command goes on from there", file=sys.stderr)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -58,6 +71,15 @@ def _fail(message: str) -> None:
     line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(message.split()))
     print(f"error: {line}", file=sys.stderr)
     sys.exit(2)
+
+
+def _warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """A warning of ours as one line; others with the place they come from, as Python has them."""
+    if category.__module__.partition(".")[0] == __package__:
+        return f"warning: {message}\n"
+    return _PYTHONS_WARNING(message, category, filename, lineno, line)
 
 
 def _print(rows: Sequence[Mapping[str, Any]], as_json: bool, title: str = "") -> None:
@@ -258,10 +280,13 @@ def _check_target(path: Path | None, ending: str) -> None:
 
 
 def _write(path: Path, content: str) -> None:
+    from interp.files import refusal, write_text
+
     try:
-        path.write_text(content, encoding="utf-8")
+        write_text(path, content)
     except (OSError, ValueError) as error:
-        raise InputError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None
+        why = refusal(error, path) if isinstance(error, OSError) else None
+        raise InputError(why or f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None
     print(f"wrote {path}", file=sys.stderr)
 
 

@@ -8,7 +8,6 @@ import gzip
 import hashlib
 import io
 import os
-import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from interp.errors import InputError
-from interp.files import replacing
+from interp.files import partial_name, refusal, remove, replacing
 from interp.registry import Registry
 
 
@@ -277,8 +276,11 @@ def fetch(dataset: str, *, force: bool = False) -> list[Path]:
             check_sha256(_unpacked(path), file.sha256, str(path))
         else:
             content = check_sha256(_download(dataset, file), file.sha256, file.url or file.name)
-            with replacing(path) as partial:
-                partial.write_bytes(content)
+            try:
+                with replacing(path) as partial:
+                    partial.write_bytes(content)
+            except OSError as error:
+                raise InputError(_unwritable(error) or f"cannot write {path}: {error}") from None
         paths.append(path)
     for other in DATASETS[dataset].also:
         paths += fetch(other, force=force)
@@ -293,24 +295,38 @@ def _download(dataset: str, file: File) -> bytes:
     if file.url is None:
         raise InputError(f"{dataset}: {file.name!r} was made for this project and has no address; set INTERP_DATA")
     pooch.get_logger().setLevel("WARNING")  # it would advise to note down the checksum, which is noted here
-    scratch = cache_folder() / ".downloads"
+    scratch = partial_name(cache_folder() / "download")  # of this process alone
     try:
         # The archive itself may be repacked by its host; the file inside it is what the checksum speaks of.
         got = pooch.retrieve(file.url, known_hash=None, path=scratch, progressbar=True)
+        return _content(Path(got), file)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError):
+        raise InputError(f"{file.url} did not give a zip archive; try again, or set INTERP_DATA") from None
+    except InputError:
+        raise
     except (requests.RequestException, OSError, ValueError) as error:
+        if isinstance(error, OSError) and (why := _unwritable(error)):
+            raise InputError(why) from None
         reason = str(error).splitlines()[0][:120] or type(error).__name__
         raise InputError(
             f"cannot download {file.name} from {file.url}: {reason}; try again, or set INTERP_DATA"
         ) from None
-    try:
-        if file.member is None:
-            return Path(got).read_bytes()
-        with zipfile.ZipFile(got) as archive:
-            inside = next((n for n in archive.namelist() if Path(n).name == file.member), None)
-            if inside is None:
-                raise InputError(f"{file.url} holds no {file.member}; set INTERP_DATA to a folder that has it")
-            return archive.read(inside)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError):
-        raise InputError(f"{file.url} did not give a zip archive; try again, or set INTERP_DATA") from None
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        remove(scratch)
+
+
+def _content(got: Path, file: File) -> bytes:
+    """What a download holds: its bytes, or those of the member of an archive."""
+    if file.member is None:
+        return got.read_bytes()
+    with zipfile.ZipFile(got) as archive:
+        inside = next((n for n in archive.namelist() if Path(n).name == file.member), None)
+        if inside is None:
+            raise InputError(f"{file.url} holds no {file.member}; set INTERP_DATA to a folder that has it")
+        return archive.read(inside)
+
+
+def _unwritable(error: OSError) -> str | None:
+    """Why the download cache cannot be written, if that is it."""
+    why = refusal(error, cache_folder())
+    return why and f"{why} (INTERP_CACHE names another)"

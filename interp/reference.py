@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -21,7 +20,17 @@ from typing import Any
 import pandas as pd
 
 from interp.errors import InputError
-from interp.files import sha256
+from interp.files import (
+    FORMER,
+    PARTIAL,
+    alone,
+    partial_name,
+    remove,
+    replace_folder,
+    sha256,
+    standing,
+    sync,
+)
 from interp.profile import project_root
 from interp.store import RECORDED, Used
 
@@ -57,29 +66,44 @@ def write(
     notes
         What else its ``meta.json`` says; takes the place of what would stand there under the same name.
     """
-    used = list(used)
     out = folder() / name / entry
-    partial = out.with_name(f".{entry}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    partial = partial_name(out)
+    try:
+        partial.mkdir(parents=True)
+        _fill(partial, tables, command, list(used), identities or {}, texts or {}, notes or {})
+        sync(partial)
+        with alone(folder() / ".lock", "an exchange of reference results", wait=True):
+            replace_folder(partial, out)
+    finally:
+        remove(partial)
+    return out
+
+
+def _fill(
+    partial: Path,
+    tables: Mapping[str, pd.DataFrame],
+    command: str,
+    used: list[Used],
+    identities: Mapping[str, str],
+    texts: Mapping[str, str],
+    notes: Mapping[str, Any],
+) -> None:
+    """Put tables, texts and provenance into a folder."""
     for table, rows in tables.items():
         _small(rows).to_parquet(partial / f"{table}.parquet", index=False, compression="zstd")
-    for file, content in (texts or {}).items():
+    for file, content in texts.items():
         (partial / file).write_text(content, encoding="utf-8")
     meta = {
         "command": command,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
         "seconds": round(sum(u.seconds for u in used), 1),
-        "identities": {**{k: v for u in used for k, v in u.meta["identities"].items()}, **(identities or {})},
+        "identities": {**{k: v for u in used for k, v in u.meta["identities"].items()}, **identities},
         **environment(),
-        **(notes or {}),
+        **notes,
         "files": {path.name: sha256(path) for path in sorted(partial.iterdir())},
     }
-    (partial / "meta.json").write_text(json.dumps(meta, indent=1, ensure_ascii=False) + "\n")
-    shutil.rmtree(out, ignore_errors=True)
-    partial.rename(out)
-    return out
+    (partial / "meta.json").write_text(json.dumps(meta, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def environment() -> dict[str, Any]:
@@ -108,7 +132,8 @@ def commit() -> str:
 
 def entries(name: str) -> list[str]:
     """The entries of `name` that are there."""
-    return sorted(p.parent.name for p in (folder() / name).glob("[!.]*/meta.json"))
+    found = [p.parent.name for p in (folder() / name).glob("*/meta.json")]
+    return sorted({entry.removeprefix(FORMER) for entry in found if not entry.startswith(PARTIAL)})
 
 
 def meta(name: str, entry: str) -> dict[str, Any]:
@@ -119,9 +144,9 @@ def meta(name: str, entry: str) -> dict[str, Any]:
     InputError
         If it is not there, or a file is not what was written.
     """
-    where = folder() / name / entry
+    where = standing(folder() / name / entry)
     try:
-        content = json.loads((where / "meta.json").read_text())
+        content = json.loads((where / "meta.json").read_text(encoding="utf-8"))
         for file, wanted in content["files"].items():
             if sha256(where / file) != wanted:
                 raise InputError(f"reference result {where / file} is not what was written; `git checkout` restores it")
@@ -145,7 +170,7 @@ def text(name: str, entry: str, file: str) -> str:
     """
     if file not in meta(name, entry)["files"]:
         raise InputError(f"reference result {folder() / name / entry} has no {file}")
-    return (folder() / name / entry / file).read_text(encoding="utf-8")
+    return (standing(folder() / name / entry) / file).read_text(encoding="utf-8")
 
 
 def load(name: str, table: str = "summary", among: Sequence[str] | None = None) -> pd.DataFrame:
@@ -159,7 +184,7 @@ def load(name: str, table: str = "summary", among: Sequence[str] | None = None) 
     found = [e for e in having(name, table) if among is None or e in among]
     if not found:
         raise InputError(f"there are no reference results {name!r} with a table {table!r} in {folder()}")
-    tables = [pd.read_parquet(folder() / name / e / f"{table}.parquet") for e in found]
+    tables = [pd.read_parquet(standing(folder() / name / e) / f"{table}.parquet") for e in found]
     floats = {c: "float64" for t in tables for c in t.select_dtypes("float32").columns}
     return pd.concat(tables, ignore_index=True).astype(floats)
 

@@ -3,7 +3,8 @@
 ``results/<study>/<digest>/`` holds one parquet file per table and a ``meta.json``. The digest covers the arguments, the
 identity of the data and the subject they name, and the source of every module of this package that the computation can
 reach: a change of a figure or of prose recomputes nothing, a change of a metric recomputes what used it. An entry
-appears by one rename, so what is there is whole; its checksums are compared whenever it is read.
+appears by one rename, so what is there is whole; its checksums are compared whenever it is read, and what was damaged
+since is named and computed again.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ import os
 import platform
 import shutil
 import time
-import uuid
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from typing import Any
 import pandas as pd
 
 from interp.errors import InputError
-from interp.files import sha256
+from interp.files import partial_name, remove, sha256, sync
 from interp.profile import project_root
 
 Tables = dict[str, pd.DataFrame]
@@ -41,6 +41,14 @@ RECORDED = ("torch", "transformers", "scikit-learn", "numpy", "scipy", "pandas")
 
 class DamagedEntry(UserWarning):
     """A stored result was not what was written; it is computed again."""
+
+
+UNKEPT = "cannot keep a result"
+"""How the warning about it begins."""
+
+
+class Unkept(UserWarning):
+    """A result could not be written to the store; it is used, and lost with the process."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +145,13 @@ def digest_of(address: Mapping[str, Any]) -> str:
 
 
 def _read(folder: Path) -> tuple[Tables, dict[str, Any]] | None:
-    """A whole entry, or None: where there is none, or where it is damaged (said, and removed)."""
+    """A whole entry, or None: where there is none, or where it is damaged (said, and removed).
+
+    Raises
+    ------
+    InputError
+        Where it is there and cannot be read: that is no reason to compute it again, and none to remove it.
+    """
     if not folder.is_dir():
         return None
     try:
@@ -146,6 +160,8 @@ def _read(folder: Path) -> tuple[Tables, dict[str, Any]] | None:
         warnings.warn(f"stored result {folder} is damaged ({error}): computing it again", DamagedEntry, stacklevel=3)
         shutil.rmtree(folder, ignore_errors=True)
         return None
+    except OSError as error:
+        raise InputError(f"cannot read the stored result {folder}: {error.strerror or error}") from None
 
 
 def read_entry(folder: Path) -> tuple[Tables, dict[str, Any]]:
@@ -155,26 +171,42 @@ def read_entry(folder: Path) -> tuple[Tables, dict[str, Any]]:
     ------
     ValueError
         Saying how the entry is damaged.
+    OSError
+        Where the file system does not let it be read.
     """
     try:
-        meta = json.loads((folder / "meta.json").read_text())
+        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+        if meta.get("checksum", checksum(meta)) != checksum(meta):  # entries of earlier versions have none
+            raise ValueError("meta.json has the wrong checksum")
         for file, wanted in meta["files"].items():
             if sha256(folder / file) != wanted:
                 raise ValueError(f"{file} has the wrong checksum")
+    except (FileNotFoundError, IsADirectoryError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(str(error)) from None
+    try:
         return {Path(file).stem: pd.read_parquet(folder / file) for file in meta["files"]}, meta
-    except (OSError, KeyError, TypeError, AttributeError, NotImplementedError) as error:
+    except (OSError, NotImplementedError) as error:  # how pyarrow says that the right bytes are no table
         raise ValueError(str(error)) from None
 
 
+def checksum(meta: Mapping[str, Any]) -> str:
+    """sha256 of what a ``meta.json`` says, but for its own checksum."""
+    said = {key: value for key, value in meta.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
 def _write(folder: Path, tables: Tables, meta: dict[str, Any]) -> None:
-    partial = folder.with_name(f".partial-{folder.name}-{uuid.uuid4().hex[:8]}")
+    partial = partial_name(folder)
     try:
         partial.mkdir(parents=True)
         for name, table in tables.items():
             table.to_parquet(partial / f"{name}.parquet", index=False)
         files = {f"{name}.parquet": sha256(partial / f"{name}.parquet") for name in tables}
-        (partial / "meta.json").write_text(json.dumps({**meta, "files": files}, indent=1, ensure_ascii=False) + "\n")
-        _sync(partial)
+        meta = {**meta, "files": files}
+        meta["checksum"] = checksum(meta)
+        text = json.dumps(meta, indent=1, ensure_ascii=False) + "\n"
+        (partial / "meta.json").write_text(text, encoding="utf-8")
+        sync(partial)
         try:
             partial.rename(folder)
         except OSError:
@@ -182,16 +214,12 @@ def _write(folder: Path, tables: Tables, meta: dict[str, Any]) -> None:
                 raise
             # Another process finished the same computation first; its entry is as good as ours.
     except OSError as error:
-        warnings.warn(f"cannot keep a result in {folder.parent}: {error}", stacklevel=3)
+        # Hours may have gone into it: whoever asked gets it all the same.
+        why = os.strerror(error.errno) if error.errno else str(error)  # pyarrow's own words are many
+        todo = "make room there, or name another folder in INTERP_RESULTS"
+        warnings.warn(f"{UNKEPT} in {folder.parent}: {why}; {todo}", Unkept, stacklevel=3)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _sync(folder: Path) -> None:
-    """Have the bytes on disk before the rename makes them an entry."""
-    for path in folder.iterdir():
-        with path.open("rb") as stream:
-            os.fsync(stream.fileno())
+        remove(partial)
 
 
 @functools.lru_cache(maxsize=64)

@@ -9,9 +9,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+if TYPE_CHECKING:
+    from interp.report.editions import Edition
 
 
 def where(cores: int, executor: str | None) -> list[str]:
@@ -60,10 +64,29 @@ def main() -> int:
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--executor", help="A folder of profiles/: run the chapters there (slurm).")
     parser.add_argument("--set", action="append", default=[], dest="given", metavar="NAME=VALUE")
+    parser.add_argument("--tied", action="store_true", help="End when the process that started this one does (make).")
     options = parser.parse_args()
 
+    from interp import stopping
+
+    stopping.heed_sigterm()
+    if options.tied:
+        stopping.end_with_parent()
+    try:
+        return book(options)
+    except stopping.Terminated as stop:
+        code = int(stop.code)
+    except KeyboardInterrupt:
+        code = stopping.INTERRUPTED
+    print("interrupted: what was finished is kept, and `make book` goes on from there", file=sys.stderr)
+    return code
+
+
+def book(options: argparse.Namespace) -> int:
+    """Check what is asked for, run Snakemake on it while nobody else does, and tell how it ended."""
     from interp import profile
     from interp.errors import InputError
+    from interp.files import alone, refusal
     from interp.report import chapters, editions
     from interp.subjects.catalogue import check_device
 
@@ -78,11 +101,22 @@ def main() -> int:
         if "device" in given and options.executor is None:  # on a cluster it is another machine that has the device
             check_device(given["device"])
         edition = editions.edition(given)
+        with alone(ROOT / edition.html.with_name("book.lock"), "make book"):
+            print(f"profile {loaded.name}: {loaded.description}", flush=True)
+            return build(options, edition)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if (why := refusal(error)) is None:
+            raise
+        print(f"error: {why}", file=sys.stderr)
+        return 2
+
+
+def build(options: argparse.Namespace, edition: Edition) -> int:
+    """Run Snakemake and say how it ended."""
     started = time.perf_counter()
-    print(f"profile {loaded.name}: {loaded.description}", flush=True)
     index = ROOT / edition.html / "index.html"
     before = index.stat().st_mtime_ns if index.exists() else None
     code, refused = run(command(options.profile, options.cores, options.given, options.executor))
@@ -100,14 +134,31 @@ def main() -> int:
 
 
 def run(call: list[str]) -> tuple[int, bool]:
-    """Run a command and pass its lines on; its exit code, and whether it refused an input (`error: ...`)."""
+    """Run a command and pass its lines on; its exit code, and whether it refused an input (`error: ...`).
+
+    It ends with this process, with all that it has started (see `lifeline.py`).
+    """
     refused = False
-    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1) as process:
-        assert process.stdout is not None
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "scripts" / "lifeline.py"), *call],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        bufsize=1,
+        start_new_session=True,  # out of reach of a terminal's Ctrl-C, which is handled here
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
         for line in process.stdout:
             refused |= line.startswith("error: ")
             print(line, end="", flush=True)
         return process.wait(), refused
+    finally:
+        process.stdin.close()
+        process.stdout.close()
+        process.wait()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ import jupytext
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from interp.report.chapters import written  # noqa: E402  (found once the checkout is on the path)
+from interp.files import write_text  # noqa: E402  (found once the checkout is on the path)
+from interp.report.chapters import written  # noqa: E402
 
 
 def canonical(text: str) -> str:
@@ -26,7 +27,7 @@ def main() -> int:
         if canonical(text) != text:
             wrong.append(path.name)
             if not check:
-                path.write_text(canonical(text), encoding="utf-8")
+                write_text(path, canonical(text))
     if wrong and check:
         print(f"not in canonical form: {', '.join(wrong)} (make format)")
     return int(bool(wrong) and check)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import shutil
+import os
+import re
 import subprocess
 import sys
 import time
@@ -12,7 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from interp.report.editions import Edition  # noqa: E402  (found once the checkout is on the path)
+from interp.files import refusal, remove, replace_folder, write_texts  # noqa: E402  (once the checkout is on the path)
+from interp.report.editions import Edition  # noqa: E402
 
 
 def write_parts(folder: Path) -> None:
@@ -31,9 +33,9 @@ def write_parts(folder: Path) -> None:
     }
     if "property-inference" in runs:  # a profile need not have every chapter
         parts["ladder"] = executed.figure(folder / "property-inference.ipynb", "ladder")
-    for name, content in parts.items():
-        (folder / f"{name}.txt").write_text(f"```{{raw}} html\n{content}\n```\n", encoding="utf-8")
-    (folder / "comparison.txt").write_text(comparison.comparison_markdown(), encoding="utf-8")
+    texts = {f"{name}.txt": f"```{{raw}} html\n{content}\n```\n" for name, content in parts.items()}
+    texts["comparison.txt"] = comparison.comparison_markdown()
+    write_texts({folder / name: text for name, text in texts.items()})
 
 
 def main() -> int:
@@ -45,11 +47,25 @@ def main() -> int:
     if options.where:
         print(edition.html)
         return 0
+    try:
+        return build(edition)
+    except OSError as error:
+        if (why := refusal(error, None if error.filename else ROOT / edition.html)) is None:
+            raise
+        print(f"error: {why}", flush=True)
+        return 2
+
+
+def build(edition: Edition) -> int:
+    """Build the pages beside the book that is there, and put them in its place when they are whole."""
     started = time.perf_counter()
     print("book: building the pages", flush=True)
     edition.prepare()
     write_parts(ROOT / edition.chapters)
-    source = ROOT / edition.source
+    source, html = ROOT / edition.source, ROOT / edition.html
+    new = html.with_name("pages")
+    remove(new)  # where a build was killed
+    new.mkdir(parents=True)
     call = [
         sys.executable,
         "-c",
@@ -60,16 +76,19 @@ def main() -> int:
         "--keep-going",
         "-q",
         "--all",
+        *("--path-output", str(new)),
         str(source),
     ]
     done = subprocess.run(call, capture_output=True, text=True, cwd=source)
     if done.returncode:
+        full = re.search(r"OSError: \[Errno (\d+)\]", done.stderr)
+        if full:
+            raise OSError(int(full[1]), os.strerror(int(full[1])), str(new))
         print(done.stdout[-3000:], done.stderr[-6000:], sep="\n")
         print("error: the book's pages have warnings (above)", flush=True)
         return done.returncode
-    if edition.subject is not None:  # Jupyter Book builds beside what it reads
-        shutil.rmtree(ROOT / edition.html, ignore_errors=True)
-        (source / "_build" / "html").rename(ROOT / edition.html)
+    replace_folder(new / "_build" / "html", html)
+    remove(new)
     print(f"book: pages built in {time.perf_counter() - started:.1f} s", flush=True)
     return 0
 

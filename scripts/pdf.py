@@ -10,7 +10,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from interp.report import contents  # noqa: E402  (found once the checkout is on the path)
+from interp.files import replacing  # noqa: E402  (found once the checkout is on the path)
+from interp.report import contents  # noqa: E402
 from scripts.browser import CHROMIUM, browser, serving  # noqa: E402
 
 HTML = ROOT / "_build" / "html"
@@ -67,17 +68,17 @@ def print_book(out: Path) -> None:
         page.goto(f"{address}/book/start.html")
         page.wait_for_load_state("networkidle")
         page.evaluate(GATHER, pages())
-        out.parent.mkdir(parents=True, exist_ok=True)
-        page.pdf(
-            path=out,
-            format="A4",
-            outline=True,
-            tagged=True,
-            margin={"top": "18mm", "bottom": "18mm", "left": "16mm", "right": "16mm"},
-            display_header_footer=True,
-            header_template=f"{small}{title}</div>",
-            footer_template=f'{small}<span class="pageNumber"></span> / <span class="totalPages"></span></div>',
-        )
+        with replacing(out) as partial:
+            page.pdf(
+                path=partial,
+                format="A4",
+                outline=True,
+                tagged=True,
+                margin={"top": "18mm", "bottom": "18mm", "left": "16mm", "right": "16mm"},
+                display_header_footer=True,
+                header_template=f"{small}{title}</div>",
+                footer_template=f'{small}<span class="pageNumber"></span> / <span class="totalPages"></span></div>',
+            )
 
 
 if __name__ == "__main__":

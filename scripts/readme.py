@@ -10,6 +10,7 @@ sys.path.insert(0, str(ROOT))
 
 from interp.claims.ledger import ledger  # noqa: E402  (found once the checkout is on the path)
 from interp.errors import InputError  # noqa: E402
+from interp.files import write_text  # noqa: E402
 from interp.report.ledger_page import ledger_markdown  # noqa: E402
 
 BEGIN = "<!-- what came out: written by make readme -->\n"
@@ -27,6 +28,6 @@ if __name__ == "__main__":
     if not any(chapters.glob("*.ipynb")):
         sys.exit("error: no chapter has been executed yet; run make book")
     try:
-        readme.write_text(updated(readme.read_text(encoding="utf-8"), chapters), encoding="utf-8")
+        write_text(readme, updated(readme.read_text(encoding="utf-8"), chapters))
     except InputError as error:
         sys.exit(f"error: {error}")

@@ -9,15 +9,19 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from interp import reference, stopping
 from interp.errors import InputError
+from interp.files import refusal
 from interp.registry import unknown
 from interp.report import full_size
+from interp.store import Unkept
 from interp.studies import reference_ground_truth, reference_norms, reference_null, reference_scores
 
 
@@ -32,7 +36,12 @@ def main() -> int:
         planned[full_size.entry_name(chapter)] = partial(full_size.make, chapter)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", metavar="ENTRY", help=f"some of: {', '.join(planned)}")
+    parser.add_argument("--tied", action="store_true", help="End when the process that started this one does (make).")
     options = parser.parse_args()
+    stopping.heed_sigterm()
+    if options.tied:
+        stopping.end_with_parent()
+    warnings.simplefilter("error", Unkept)  # hours that are not kept are hours lost
     try:
         for entry in options.only or planned:
             if entry not in planned:
@@ -41,13 +50,22 @@ def main() -> int:
             started = time.perf_counter()
             planned[entry]()
             print(f"{entry}: written, {time.perf_counter() - started:.0f} s", flush=True)
-    except InputError as error:
+    except (InputError, Unkept) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if (why := refusal(error, None if error.filename else reference.folder())) is None:
+            raise
+        print(f"error: {why}", file=sys.stderr)
+        return 2
+    except stopping.Terminated as stop:
+        code = int(stop.code)
     except KeyboardInterrupt:
-        print("interrupted: what was finished is kept, and `make reference` goes on from there", file=sys.stderr)
-        return 130
-    return 0
+        code = stopping.INTERRUPTED
+    else:
+        return 0
+    print("interrupted: what was finished is kept, and `make reference` goes on from there", file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,9 +36,19 @@ def _gpu() -> str | None:
     return None if torch.cuda.is_available() else "torch sees no CUDA device"
 
 
+def _mount() -> str | None:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            return "no file system can be mounted here (root on Linux can)"
+        subprocess.run(["umount", folder], check=True)
+    return None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what cannot run here, and say why; INTERP_REQUIRE=data,book makes that an error."""
-    missing = {**MISSING, "gpu": _gpu()}
+    missing = {**MISSING, "gpu": _gpu(), "mount": _mount()}
     required = set(filter(None, os.environ.get("INTERP_REQUIRE", "").split(",")))
     out: list[pytest.Item] = []
     for mark, why in missing.items():

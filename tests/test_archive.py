@@ -138,7 +138,9 @@ def replaced(members, file, content):
 def altered_meta(**values):
     def change(members):
         name = next(n for n in members if n.endswith("meta.json"))
-        replaced(members, "meta.json", json.dumps({**json.loads(members[name][1]), **values}).encode())
+        meta = {**json.loads(members[name][1]), **values}
+        meta["checksum"] = store.checksum(meta)
+        replaced(members, "meta.json", json.dumps(meta).encode())
 
     return change
 

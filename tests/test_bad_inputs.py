@@ -129,12 +129,11 @@ def test_make_book_refuses_what_no_chapter_can_run_with(monkeypatch, capsys):
 
 
 def test_make_hands_a_variable_on_as_one_word(tmp_path):
-    (tmp_path / "bin").mkdir()
     hostile = "a b'; touch executed; '`touch executed`"
     shown = subprocess.run(
         ["make", "--dry-run", "--always-make", "--file", str(ROOT / "Makefile"), "chapter", "PYTHON=true"]
         + [f"{name}={hostile}" for name in ("CHAPTER", "PROFILE", "SUBJECT", "DEVICE", "DTYPE")],
-        capture_output=True, text=True, cwd=tmp_path, check=True,
+        capture_output=True, text=True, cwd=ROOT, check=True,
     ).stdout  # fmt: skip
     line = next(line for line in shown.splitlines() if "interp chapter" in line)
     typed = subprocess.run(

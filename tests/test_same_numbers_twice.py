@@ -23,8 +23,8 @@ CLOCK = {"created", "seconds"}
 CLOCKED_STUDIES = {"cost"}
 TOLERANCE = 1e-4
 """Absolute and relative, for every number of a stored table (docs/decisions/0004-the-same-numbers-twice.md)."""
-THREADED = ["attention-collapse", "property-inference", "token-identity"]
-"""Chapters computed with two threads: attention, both mappings with metrics and bootstraps, lookups of vectors."""
+THREADED = ["attention-collapse", "property-inference"]
+"""Chapters computed with two threads: attention maps and their measures, both mappings with metrics and bootstraps."""
 RUN = {"finished", "seconds", "compute", "replayed"}
 """What a chapter's provenance says of the run, not of the numbers."""
 
@@ -82,10 +82,11 @@ def test_every_view_is_the_same_bytes(executed, again):
 @ONE_PROCESS
 def test_two_threads_give_the_same_within_the_tolerance(executed, monkeypatch, tmp_path):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave the cores to the other tests
     with warm_kernels(ROOT) as kernels:
         execute(tmp_path, kernels, THREADED)
     tables = sorted((tmp_path / "results").rglob("*.parquet"))
-    assert len(tables) > 50
+    assert len(tables) > 20
     for path in tables:
         one = pd.read_parquet(executed / path.relative_to(tmp_path))
         pd.testing.assert_frame_equal(pd.read_parquet(path), one, rtol=TOLERANCE, atol=TOLERANCE, obj=str(path))

@@ -132,7 +132,7 @@ from tests.conftest import ROOT
 @store.study("killed", identities={{}})
 def slow(*, a: int):
     return {{"t": pd.DataFrame({{"a": [a]}})}}
-store._sync = lambda folder: os.kill(os.getpid(), 9)   # the power goes before the rename
+store.sync = lambda folder: os.kill(os.getpid(), 9)   # the power goes before the rename
 slow(a=1)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)

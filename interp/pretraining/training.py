@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
@@ -35,7 +36,7 @@ from interp.subjects.positions import SCHEMES, PositionConfig, PositionDecoder
 INITIAL = 0.04
 """Standard deviation of the initial weights."""
 BETAS, DECAY, CLIP, WARMUP, LAST_RATE = (0.9, 0.95), 0.1, 1.0, 0.05, 0.1
-RECORD = "training.json"
+RECORD, CHECKPOINT = "training.json", "checkpoint.safetensors"
 
 
 def config(size: Size, scheme: str, vocabulary: int) -> PositionConfig:
@@ -179,15 +180,18 @@ def _checkpoint(model: PositionDecoder, adam: torch.optim.AdamW, record: dict[st
     tensors = {f"weights.{n}": p.detach().contiguous() for n, p in model.named_parameters()}
     for name, parameter in model.named_parameters():
         tensors |= {f"{k}.{name}": adam.state[parameter][k].contiguous() for k in ("exp_avg", "exp_avg_sq")}
-    folder.mkdir(parents=True, exist_ok=True)
-    with files.replacing(folder / "checkpoint.safetensors") as partial:
-        save_file(tensors, partial, metadata={"record": json.dumps(record)})
+    path = folder / CHECKPOINT
+    try:
+        with files.replacing(path) as partial:
+            save_file(tensors, partial, metadata={"record": json.dumps(record)})
+    except SafetensorError as error:  # what the library makes of a full disk
+        raise InputError(
+            f"cannot write {path}: {error}; the last checkpoint is kept, and the run goes on from it"
+        ) from None
 
 
 def _resume(model: PositionDecoder, adam: torch.optim.AdamW, folder: Path) -> dict[str, Any] | None:
-    from safetensors import SafetensorError, safe_open
-
-    path = folder / "checkpoint.safetensors"
+    path = folder / CHECKPOINT
     if not path.is_file():
         return None
     try:
@@ -276,8 +280,7 @@ def run(
         if (folder / RECORD).is_file():
             found[scheme] = json.loads((folder / RECORD).read_text())
             continue
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "settings.json").write_text(json.dumps(settings, indent=1) + "\n")
+        files.write_text(folder / "settings.json", json.dumps(settings, indent=1) + "\n")
         model: Any = untrained(config(chosen, scheme, len(coder)), seed)
         model.to(device)
         record = train(model, text, held_out, chosen, seed=seed, folder=folder)
@@ -291,16 +294,26 @@ def run(
 def _tokenizer(out: Path, texts: Sequence[str], size: Size) -> Any:
     """The vocabulary all runs in `out` share, made by the first of them.
 
-    The library that makes it breaks ties otherwise in every process, so that a run which goes on must not make it anew.
+    The library that makes it breaks ties otherwise in every process, so that a run which goes on, or beside another,
+    must not make it anew.
     """
     from transformers import PreTrainedTokenizerFast
 
     folder = out / "tokenizer"
-    if (folder / "tokenizer_config.json").is_file():
-        return PreTrainedTokenizerFast.from_pretrained(folder)
-    made = prose.tokenizer(texts, size.vocabulary, size.window)
-    made.save_pretrained(folder)
-    return made
+    if not folder.is_dir():
+        made = prose.tokenizer(texts, size.vocabulary, size.window)
+        partial = files.partial_name(folder)
+        try:
+            made.save_pretrained(partial)
+            files.sync(partial)
+            partial.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+            # Another process made it first: it is the one to share.
+        finally:
+            files.remove(partial)
+    return PreTrainedTokenizerFast.from_pretrained(folder)
 
 
 def _same_settings(folder: Path, settings: dict[str, Any]) -> None:
@@ -310,13 +323,21 @@ def _same_settings(folder: Path, settings: dict[str, Any]) -> None:
 
 
 def _publish(model: Any, coder: Any, folder: Path, record: dict[str, Any]) -> dict[str, Any]:
-    """Weights, configuration, tokenizer and record in place of the checkpoint."""
-    model.to(torch.float16).save_pretrained(folder)
-    coder.save_pretrained(folder)
+    """Weights, configuration, tokenizer and, once these are there, the record, in place of the checkpoint."""
+    partial = files.partial_name(folder / "published")
+    try:
+        model.to(torch.float16).save_pretrained(partial)
+        coder.save_pretrained(partial)
+        files.sync(partial)
+        for path in partial.iterdir():
+            path.replace(folder / path.name)
+    except SafetensorError as error:
+        raise InputError(f"cannot write {folder}: {error}; the last checkpoint is kept, run it again") from None
+    finally:
+        files.remove(partial)
     record["parameters"] = sum(p.numel() for p in model.parameters())
     record["tokens"] = record["step"] * record["batch"] * (record["window"] - 1)
     record["weights sha256"] = files.sha256(folder / "model.safetensors")
-    with files.replacing(folder / RECORD) as partial:
-        partial.write_text(json.dumps(record, indent=1) + "\n")
-    (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+    files.write_text(folder / RECORD, json.dumps(record, indent=1) + "\n")
+    (folder / CHECKPOINT).unlink(missing_ok=True)
     return record

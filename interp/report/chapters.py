@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from interp.errors import InputError
-from interp.files import replacing
+from interp.files import refusal, replacing
 from interp.profile import Profile, project_root
 from interp.registry import unknown
+from interp.store import UNKEPT, DamagedEntry, Unkept
 
 QUIET = {
     "TQDM_DISABLE": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "TOKENIZERS_PARALLELISM": "false",
-    "PYTHONWARNINGS": "ignore:IProgress not found",
+    # A chapter is made of results that are kept: where one cannot be, it stops.
+    "PYTHONWARNINGS": f"ignore:IProgress not found,error:{UNKEPT}",
 }
 """Progress bars become blocks of grey noise in a page; in a terminal they are shown."""
 
@@ -179,11 +181,12 @@ def execute(chapter: str, values: Mapping[str, Any], out: Path) -> float:
     Raises
     ------
     InputError
-        For an unknown or ill-typed parameter; for bad input that the chapter itself runs into; and where a cell fails,
-        with the place of the notebook as far as it got.
+        For an unknown or ill-typed parameter; for bad input that the chapter itself runs into; where a cell fails, with
+        the place of the notebook as far as it got; where its kernel dies, or something cannot be written.
     """
     import nbformat
     import papermill
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     known = parameters(chapter)
@@ -203,38 +206,68 @@ def execute(chapter: str, values: Mapping[str, Any], out: Path) -> float:
     if here not in paths:
         os.environ["PYTHONPATH"] = os.pathsep.join([here, *filter(None, paths)])
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory() as scratch:
-        inside, result = Path(scratch) / f"{chapter}.ipynb", Path(scratch) / "executed.ipynb"
-        nbformat.write(read(chapter), inside)
-        try:
-            papermill.execute_notebook(
-                str(inside),
-                str(result),
-                parameters=dict(values),
-                kernel_name="python3",
-                cwd=str(root),
-                progress_bar=sys.stderr.isatty(),
-                extra_arguments=["--IPKernelApp.log_level=50"],  # its notice about local sockets is no news here
-                log_output=False,
-            )
-        except PapermillExecutionError as error:
-            failed = root / "_build" / "failed" / f"{chapter}.ipynb"
-            failed.parent.mkdir(parents=True, exist_ok=True)
-            failed.write_bytes(result.read_bytes())
-            if error.ename == "InputError":
-                raise InputError(f"chapter {chapter}: {error.evalue}") from None
-            message = re.sub(r"\x1b\[[0-9;]*m", "", f"{error.ename}: {error.evalue}").splitlines()[0][:300]
-            raise InputError(
-                f"chapter {chapter} failed in cell {error.exec_count}: {message} (as far as it got: {failed})"
-            ) from None
-        finally:
-            del os.environ["INTERP_CHAPTER"]
-        notebook = nbformat.read(result, as_version=4)
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            inside, result = Path(scratch) / f"{chapter}.ipynb", Path(scratch) / "executed.ipynb"
+            nbformat.write(read(chapter), inside)
+            try:
+                papermill.execute_notebook(
+                    str(inside),
+                    str(result),
+                    parameters=dict(values),
+                    kernel_name="python3",
+                    cwd=str(root),
+                    progress_bar=sys.stderr.isatty(),
+                    extra_arguments=["--IPKernelApp.log_level=50"],  # its notice about local sockets is no news here
+                    log_output=False,
+                )
+            except PapermillExecutionError as error:
+                raise InputError(f"chapter {chapter}{_failure(error, result, chapter)}") from None
+            notebook = nbformat.read(result, as_version=4)
+        for notice in take_notices(notebook):
+            print(f"warning: chapter {chapter}: {notice}", file=sys.stderr)
         show_parameters(notebook, known, values)
-        notebook = canonical(notebook)
-    with replacing(out) as partial:
-        nbformat.write(notebook, partial)
+        with replacing(out) as partial:
+            nbformat.write(canonical(notebook), partial)
+    except DeadKernelError:
+        raise InputError(
+            f"chapter {chapter}: its kernel died (killed, or out of memory?); what was finished is kept, run it again"
+        ) from None
+    except OSError as error:
+        if (why := refusal(error, None if error.filename else out)) is None:
+            raise
+        raise InputError(f"chapter {chapter}: {why}") from None
+    finally:
+        del os.environ["INTERP_CHAPTER"]
     return time.perf_counter() - started
+
+
+def _failure(error: Any, result: Path, chapter: str) -> str:
+    """What a failed cell says, in a line; where that is no refusal of ours, with the place of the notebook."""
+    if error.ename in (InputError.__name__, Unkept.__name__):
+        return f": {error.evalue}"
+    message = re.sub(r"\x1b\[[0-9;]*m", "", f"{error.ename}: {error.evalue}").splitlines()[0][:300]
+    failed = project_root() / "_build" / "failed" / f"{chapter}.ipynb"
+    place = f"as far as it got: {failed}"
+    try:
+        with replacing(failed) as partial:
+            partial.write_bytes(result.read_bytes())
+    except OSError as second:
+        place = f"{failed} cannot be written: {second.strerror}"
+    return f" failed in cell {error.exec_count}: {message} ({place})"
+
+
+def take_notices(notebook: Any) -> list[str]:
+    """Take out of a page what the store says of its own state (a damaged entry): news for the terminal, no finding."""
+    notices: list[str] = []
+    pattern = re.compile(rf"^.*\b{DamagedEntry.__name__}: (.+)\n(?: .*\n)?", re.MULTILINE)
+    for cell in notebook.cells:
+        for output in [o for o in cell.get("outputs", []) if o.get("name") == "stderr"]:
+            notices += pattern.findall(output.text)
+            output.text = pattern.sub("", output.text)
+            if not output.text:
+                cell.outputs.remove(output)
+    return notices
 
 
 def show_parameters(notebook: Any, known: Mapping[str, Any], values: Mapping[str, Any]) -> None:

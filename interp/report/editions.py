@@ -19,6 +19,11 @@ PRODUCTS = ("chapters", "views")
 """Folders of ``book`` that are products of a run, and no pages."""
 
 
+def is_page(path: Path) -> bool:
+    """Whether a file of ``book`` belongs to the pages: no product of a run, and no temporary name."""
+    return not any(part in (*PRODUCTS, "__pycache__") or part.startswith(".") for part in path.parts)
+
+
 @dataclass(frozen=True)
 class Edition:
     """The book for one subject. All paths are relative to the checkout."""
@@ -51,7 +56,10 @@ class Edition:
             return
         root, target = project_root(), project_root() / self.source
         shutil.copytree(
-            root / "book", target / "book", ignore=shutil.ignore_patterns(*PRODUCTS, "__pycache__"), dirs_exist_ok=True
+            root / "book",
+            target / "book",
+            ignore=shutil.ignore_patterns(*PRODUCTS, "__pycache__", ".*"),
+            dirs_exist_ok=True,
         )
         config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
         theme = config["sphinx"]["config"]["html_theme_options"]

@@ -7,6 +7,7 @@ that works on a chapter works on it. Making one and removing it leaves every fil
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 import tempfile
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from typing import Any
 
 from interp import profile as profiles
 from interp.errors import InputError
-from interp.files import replacing
+from interp.files import alone, replacing, write_texts
 from interp.profile import project_root
 from interp.registry import unknown
 from interp.report import chapters, contents, yaml_lines
@@ -75,26 +76,37 @@ def make(
     named = _plain(title) or f"{original}: {', '.join(told)}"[:LONGEST_TITLE]
     short = [chapter, *(Path(x.split("@")[0]).stem if x == norms else _short(x) for x in (subject, norms) if x)]
     name = slug(title) or slug("-".join(short if len(short) > 1 else [chapter, *values]))
-    if name in chapters.names():
-        raise InputError(f"there is a chapter {name!r} already: give this one another --title")
     fork = Fork(name, chapter, named, values)
-    before = {path: path.read_bytes() for path in _shared()}
-    try:
-        _write(project_root() / "notebooks" / f"{name}.md", _notebook(fork, original))
-        for path, text in _entered(fork).items():
-            _write(path, text)
-        chapters.check(profiles.load("smoke"))
-        if check:
-            execute(fork)
-    except BaseException as error:
-        (project_root() / "notebooks" / f"{name}.md").unlink(missing_ok=True)
-        for path, content in before.items():
-            if path.read_bytes() != content:
-                path.write_bytes(content)
-        if check and isinstance(error, InputError):
-            raise InputError(f"no fork was made: {error}; --no-check makes one unexecuted") from None
-        raise
+    with _alone():
+        if name in contents.forks():
+            raise InputError(f"there is a fork {name!r} already: give this one another --title, or --remove that one")
+        if name in chapters.names():
+            raise InputError(f"there is a chapter {name!r} already: give this one another --title")
+        before = {path: path.read_bytes() for path in _shared()}
+        try:
+            write_texts(_entered(fork, original))
+            chapters.check(profiles.load("smoke"))
+            if check:
+                execute(fork)
+        except BaseException as error:
+            _notebook_of(name).unlink(missing_ok=True)
+            for path, content in reversed(before.items()):
+                if path.read_bytes() != content:
+                    with replacing(path) as partial:
+                        partial.write_bytes(content)
+            if check and isinstance(error, InputError):
+                raise InputError(f"no fork was made: {error}; --no-check makes one unexecuted") from None
+            raise
     return fork
+
+
+def _alone() -> contextlib.AbstractContextManager[None]:
+    """All forks are entered in the same files: one at a time."""
+    return alone(project_root() / "_build" / "forks.lock", "interp fork")
+
+
+def _notebook_of(name: str) -> Path:
+    return project_root() / "notebooks" / f"{name}.md"
 
 
 def execute(fork: Fork) -> float:
@@ -114,18 +126,21 @@ def remove(name: str) -> None:
     """
     if name not in contents.forks() or slug(name) != name:
         raise InputError(unknown("fork", name, contents.forks()))
-    root = project_root()
-    texts = {contents.path(): contents.without_fork(contents.path().read_text(encoding="utf-8"), name)}
-    for path in profiles.files():
-        text = path.read_text(encoding="utf-8")
-        for key, value in yaml_lines.block(text, str(path), "chapters").value:
-            if key.value == name:
-                texts[path] = yaml_lines.cut(text, yaml_lines.start(key), yaml_lines.end(value))
-    for path, text in texts.items():
-        _write(path, text)
-    left = [root / "notebooks" / f"{name}.md", root / "book" / "chapters" / f"{name}.ipynb"]
-    for path in [*left, *(root / "book" / "_static" / "views").glob(f"{name}--*.html")]:
-        path.unlink(missing_ok=True)
+    book = project_root() / "book"
+    with _alone():
+        texts = {}
+        for path in profiles.files():
+            text = path.read_text(encoding="utf-8")
+            for key, value in yaml_lines.block(text, str(path), "chapters").value:
+                if key.value == name:
+                    texts[path] = yaml_lines.cut(text, yaml_lines.start(key), yaml_lines.end(value))
+        write_texts(texts)
+        left = [_notebook_of(name), book / "chapters" / f"{name}.ipynb"]
+        for path in [*left, *(book / "_static" / "views").glob(f"{name}--*.html")]:
+            path.unlink(missing_ok=True)
+        # Last: as long as it stands there, a removal that was killed can be done again.
+        toc = contents.path()
+        write_texts({toc: contents.without_fork(toc.read_text(encoding="utf-8"), name)})
 
 
 def _values(
@@ -242,12 +257,14 @@ def _shared() -> list[Path]:
     return [contents.path(), *profiles.files()]
 
 
-def _entered(fork: Fork) -> dict[Path, str]:
-    """The table of contents and the profiles with the fork in them.
+def _entered(fork: Fork, original: str) -> dict[Path, str]:
+    """The table of contents and the profiles with the fork in them, and its notebook.
 
     In each profile it runs as the original does there, but for what it sets itself. `smoke` keeps its small numbers.
     """
+    # The table of contents first: a fork that stands there can be removed, whatever else was written before a kill.
     texts = {contents.path(): contents.with_fork(contents.path().read_text(encoding="utf-8"), fork.name)}
+    texts[_notebook_of(fork.name)] = _notebook(fork, original)
     for path in profiles.files():
         text = path.read_text(encoding="utf-8")
         own = profiles.load(str(path)).chapters.get(fork.chapter) or {}
@@ -255,8 +272,3 @@ def _entered(fork: Fork) -> dict[Path, str]:
         at = yaml_lines.end(yaml_lines.block(text, str(path), "chapters"))
         texts[path] = yaml_lines.insert(text, at, {fork.name: {**own, **fork.values, **small}}, 2)
     return texts
-
-
-def _write(path: Path, text: str) -> None:
-    with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")

@@ -21,7 +21,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interp.errors import InputError
-from interp.files import replacing
+from interp.files import write_text
 from interp.profile import project_root
 
 _TOKEN = "\N{REPLACEMENT CHARACTER}token"
@@ -167,8 +167,7 @@ def game_page(rounds: Sequence[dict[str, Any]], title: str, question: str) -> st
 def write(name: str, content: str) -> Path:
     """Write a view under `folder`, whole or not at all."""
     path = folder() / file_name(name)
-    with replacing(path) as partial:
-        partial.write_text(content, encoding="utf-8")
+    write_text(path, content)
     return path
 
 

@@ -151,8 +151,8 @@ def rank_agreement(
 
     A position on which either ranking has nothing but ties is left out.
     """
-    places = np.flatnonzero(inner)
-    sources = {i: places[places < i] if causal else places[places != i] for i in places}
+    places = np.flatnonzero(inner).tolist()
+    sources = {i: [j for j in places if (j < i if causal else j != i)] for i in places}
     found: dict[int, float] = {}
     # Positions with equally many sources are ranked together, which is most of the work: all of them, unless causal.
     for count in sorted({len(s) for s in sources.values() if len(s) >= LEAST_SOURCES}):

@@ -120,6 +120,8 @@ def build(options: argparse.Namespace, edition: Edition) -> int:
     index = ROOT / edition.html / "index.html"
     before = index.stat().st_mtime_ns if index.exists() else None
     code, refused = run(command(options.profile, options.cores, options.given, options.executor))
+    if code and not refused:
+        _write_a_page()  # Snakemake says nothing of a disk that is full
     if code:
         print(
             "the book was not built; what was finished is kept, and `make book` goes on from there",
@@ -131,6 +133,15 @@ def build(options: argparse.Namespace, edition: Edition) -> int:
     serve = f"make serve SUBJECT={shlex.quote(edition.subject)}" if edition.subject else "make serve"
     print(f"the book: {index} ({serve} shows it), {time.perf_counter() - started:.0f} s")
     return 0
+
+
+def _write_a_page() -> None:
+    """Write where Snakemake keeps its records, and raise the file system's refusal if it has one."""
+    from interp.files import write_text
+
+    page = ROOT / ".snakemake" / "page"
+    write_text(page, " " * 4096)
+    page.unlink()
 
 
 def run(call: list[str]) -> tuple[int, bool]:

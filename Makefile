@@ -14,13 +14,16 @@ BIN   := .venv/bin
 STAMP := .venv/.installed
 TORCH_VERSION = $(shell sed -n 's/^torch==//p' requirements.lock)
 PIP   := $(BIN)/python -m pip --disable-pip-version-check
+# What a user wrote, as one word of the shell whatever it holds.
+quoted = '$(subst ','\'',$(1))'
 # Parameters that reach every chapter which knows them: make book SUBJECT=gpt2 DEVICE=cuda DTYPE=bfloat16
-GIVEN := $(foreach p,SUBJECT DEVICE DTYPE,$(if $($(p)),$(shell echo $(p) | tr A-Z a-z)=$($(p))))
+GIVEN := $(foreach p,SUBJECT DEVICE DTYPE,$(if $($(p)),--set $(call quoted,$(shell echo $(p) | tr A-Z a-z)=$($(p)))))
+SOME = $(if $(ONLY),--only $(foreach one,$(ONLY),$(call quoted,$(one))))
 # On a cluster: a folder of profiles/ says how (EXECUTOR=slurm).
-CLUSTER := $(if $(EXECUTOR),--executor $(EXECUTOR))
+CLUSTER := $(if $(EXECUTOR),--executor $(call quoted,$(EXECUTOR)))
 
 .DEFAULT_GOAL := help
-.PHONY: help book sweep pdf chapter test bench reference check format serve lock clean env
+.PHONY: help book sweep pdf chapter test bench reference verify readme check audit format serve lock clean env
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null || sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1   \2/p' Makefile
@@ -45,16 +48,16 @@ endif
 	@touch $(STAMP)
 
 book: $(STAMP)  ## execute the chapters and build the book (SUBJECT=... builds another beside it, in _build/books)
-	@$(BIN)/python scripts/book.py --profile $(PROFILE) --cores $(CORES) $(CLUSTER) $(addprefix --set ,$(GIVEN))
+	@$(BIN)/python scripts/book.py --profile $(call quoted,$(PROFILE)) --cores $(call quoted,$(CORES)) $(CLUSTER) $(GIVEN)
 
 sweep: $(STAMP)  ## run chapters for every subject, norm set and seed of config/sweep.yml (SWEEP=..., EXECUTOR=slurm)
-	@$(BIN)/python scripts/sweep.py $(SWEEP) --cores $(CORES) $(CLUSTER) $(if $(KEEP),--keep) $(addprefix --set ,$(GIVEN))
+	@$(BIN)/python scripts/sweep.py $(if $(SWEEP),$(call quoted,$(SWEEP))) --cores $(call quoted,$(CORES)) $(CLUSTER) $(if $(KEEP),--keep) $(GIVEN)
 
 pdf: $(STAMP)  ## print the built book into one file, _build/pdf/book.pdf (needs chromium)
 	@$(BIN)/python scripts/pdf.py
 
 chapter: $(STAMP)  ## execute one chapter: make chapter CHAPTER=residual-mixing SUBJECT=gpt2
-	@$(BIN)/interp chapter $(CHAPTER) --profile $(PROFILE) $(addprefix --set ,$(GIVEN))
+	@$(BIN)/interp chapter $(call quoted,$(CHAPTER)) --profile $(call quoted,$(PROFILE)) $(GIVEN)
 
 test: $(STAMP)  ## run the test suite
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadgroup $(ARGS)
@@ -62,8 +65,14 @@ test: $(STAMP)  ## run the test suite
 bench: $(STAMP)  ## run the benchmarks that are not done yet: benchmarks/results.md (ARGS="--fresh", ARGS="--threads 2")
 	@$(BIN)/python -m benchmarks.run $(ARGS)
 
-reference: $(STAMP)  ## compute the committed results of the human norms anew (hours; ONLY=minilm-mcrae-plsr for one)
-	@$(BIN)/python scripts/reference.py $(addprefix --only ,$(ONLY))
+reference: $(STAMP)  ## compute the committed results anew (hours; ONLY=minilm-mcrae-plsr or ONLY=chapter-residual-mixing for one)
+	@$(BIN)/python scripts/reference.py $(SOME)
+
+verify: $(STAMP)  ## compute a sample of the committed results anew and compare (minutes; ALL=1 for everything, ONLY=... for one)
+	@$(BIN)/python scripts/verify.py $(if $(ALL),--all) $(SOME)
+
+readme: $(STAMP)  ## write what came out in the built book into README.md
+	@$(BIN)/python scripts/readme.py
 
 check: $(STAMP)  ## lint, format, types, chapters in their canonical form
 	@$(BIN)/ruff check .
@@ -71,14 +80,18 @@ check: $(STAMP)  ## lint, format, types, chapters in their canonical form
 	@$(BIN)/mypy
 	@$(BIN)/python scripts/canonical.py --check
 
+audit: $(STAMP)  ## known vulnerabilities of the locked packages (asks PyPI; exceptions in docs/audit.md)
+	@$(BIN)/python scripts/audit.py
+
 format: $(STAMP)  ## bring code and chapters into their canonical form
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 	@$(BIN)/python scripts/canonical.py
 
 serve: $(STAMP)  ## look at the built book in a browser (PORT=8000, SUBJECT=... for that subject's)
-	@html=$$($(BIN)/python scripts/pages.py --where $(addprefix --subject ,$(SUBJECT))) || exit 2; \
-	test -f "$$html/index.html" || { echo "error: there is no book in $$html yet; run make book$(if $(SUBJECT), SUBJECT=$(SUBJECT))"; exit 2; }; \
+	@case $(call quoted,$(PORT)) in ''|*[!0-9]*) echo "error: PORT is no number"; exit 2;; esac; \
+	html=$$($(BIN)/python scripts/pages.py --where $(if $(SUBJECT),--subject $(call quoted,$(SUBJECT)))) || exit 2; \
+	test -f "$$html/index.html" || { echo "error: there is no book in $$html yet; run make book$(if $(SUBJECT), with this SUBJECT)"; exit 2; }; \
 	echo "http://localhost:$(PORT)  (Ctrl-C ends)"; $(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory "$$html" >/dev/null 2>&1
 
 lock: $(STAMP)  ## resolve pyproject.toml anew into requirements.lock and environment.yml

@@ -29,6 +29,7 @@ CHAPTERS = [name for name in PROFILE.chapters if name not in FORKS]
 EXECUTED = f"{EDITION.chapters}/{{chapter}}.ipynb"
 INDEX = f"{EDITION.html}/index.html"
 PACKAGE = sorted(str(p) for p in Path("interp").rglob("*") if p.suffix in {".py", ".tsv", ".yml"})
+REFERENCE = sorted(str(p) for p in Path("book/reference").rglob("meta.json"))
 PAGES = sorted(str(p) for p in Path("book").rglob("*") if p.is_file() and not {*editions.PRODUCTS, "__pycache__"} & set(p.parts))
 SWEPT = sorted(str(p) for p in sweeps.FOLDER.glob(f"*/{sweeps.OUTCOMES}.parquet"))
 known = cache(book_chapters.parameters)
@@ -80,6 +81,7 @@ rule chapter:
     input:
         text="notebooks/{chapter}.md",
         package=rules.package.output,
+        reference=REFERENCE,
     output:
         EXECUTED,
     params:

@@ -104,7 +104,11 @@ def table(measured: dict[str, dict[str, Any]]) -> str:
     ]
     for row in measured.values():
         ratio, target = row.get("ratio"), row.get("target")
-        verdict = "" if ratio is None or target is None else " (met)" if ratio >= target else " (**missed**)"
+        wanted = "" if target is None else f"{target}x{_verdict(ratio is not None and ratio >= target)}"
+        factor = "" if ratio is None else f"{ratio:,.1f}x"
+        if (most := row.get("at_most")) is not None:  # slower than what it is held against, by so much at most
+            times = row["seconds"] / row["against_seconds"]
+            factor, wanted = f"takes {times:.2f}x", f"at most {most}x{_verdict(times <= most)}"
         memory = f"{row['peak_gib']:.2f} GiB"
         if (limit := row.get("peak_limit_gib")) is not None:
             memory += f", limit {limit} ({'met' if row['peak_gib'] < limit else '**missed**'})"
@@ -113,13 +117,17 @@ def table(measured: dict[str, dict[str, Any]]) -> str:
             _time(row["seconds"]),
             row.get("against", ""),
             _time(row.get("against_seconds")),
-            "" if ratio is None else f"{ratio:,.1f}x",
-            "" if target is None else f"{target}x{verdict}",
+            factor,
+            wanted,
             memory,
             row.get("note", ""),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _verdict(met: bool) -> str:
+    return " (met)" if met else " (**missed**)"
 
 
 def _time(seconds: float | None) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -55,7 +53,9 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    """One line whatever a user's text in it holds: no line breaks, nothing that steers a terminal."""
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(message.split()))
+    print(f"error: {line}", file=sys.stderr)
     sys.exit(2)
 
 
@@ -248,12 +248,19 @@ def _check_target(path: Path | None, ending: str) -> None:
         return
     if path.suffix != ending:
         raise InputError(f"{path}: the file should end in {ending}")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):  # and not path.parent.is_dir(), which raises for what cannot be a name
         raise InputError(f"{path}: there is no folder {path.parent}")
+    if os.path.isdir(path):
+        raise InputError(f"{path} is a folder; name a file that ends in {ending}")
+    if not os.access(path if os.path.exists(path) else path.parent, os.W_OK):
+        raise InputError(f"{path} may not be written: choose another place, or change its permissions")
 
 
 def _write(path: Path, content: str) -> None:
-    path.write_text(content, encoding="utf-8")
+    try:
+        path.write_text(content, encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None
     print(f"wrote {path}", file=sys.stderr)
 
 
@@ -281,7 +288,7 @@ def attend(
     as_json: Json = False,
 ) -> None:
     """Attention maps of a text: how structured they are, and what a perturbation leaves of them."""
-    from interp import subjects
+    from interp import attention, subjects
     from interp.attention import reading
 
     if swap is not None:
@@ -289,6 +296,9 @@ def attend(
             raise InputError(f"--swap and --perturb {perturb}: one of the two")
         perturb = "swap"
     pair = None if swap is None else reading.two_words(swap)
+    attention.PERTURBATIONS[perturb]
+    _check_target(out, ".svg")
+    _check_target(view, ".html")
     model = subjects.load(subject, device=device, dtype=dtype)
     found = reading.read(model, text, perturb, seed=seed, pair=pair)
     rows = found.rows(layer, head)
@@ -296,9 +306,9 @@ def attend(
         from interp.report import attending
 
         if out is not None:
-            attending.figure(found, out, layer, head)
+            _write(out, attending.figure(found, layer, head))
         if view is not None:
-            attending.view(found, view, layer)
+            _write(view, attending.view(found, layer))
     what = "" if perturb == "intact" else f", {perturb}"
     where = (
         "" if layer is None else f", layer {layer}" + ("" if head is None else f", head {head} (rows look at columns)")
@@ -482,6 +492,7 @@ def chapter(
     given = chapters.given(parameter or [])
     values = chosen.of(name, chapters.parameters(name), given)
     _check_given(given, chapters, name)
+    _check_target(out, ".ipynb")
     target = out or profiles.project_root() / "book" / "chapters" / f"{name}.ipynb"
     print(f"{name}: started", flush=True)
     seconds = chapters.execute(name, values, target)
@@ -570,7 +581,6 @@ def pack(
     """Put the stored results into one archive, so that another machine can rebuild the book from them."""
     from interp import archive
 
-    _find_store()
     _check_target(out, ".zip")
     packed = archive.pack(out)
     for name, why in packed.left_out.items():
@@ -588,18 +598,11 @@ def unpack(
     """Put the results of an archive into the store, every byte checked; what is there already stays."""
     from interp import archive, store
 
-    _find_store()
+    if not 0 < limit < float("inf"):
+        raise InputError(f"--limit {limit:g}: a number of GiB above 0")
     found = archive.unpack(path, limit=int(limit * 2**30))
     _print(archive.summary(found), as_json)
     print(f"the results are in {store.root()}; make book replays them", file=sys.stderr)
-
-
-def _find_store() -> None:
-    """Inside a checkout, at any depth, the store is the one its chapters use."""
-    from interp.profile import project_root
-
-    with contextlib.suppress(InputError):
-        os.environ.setdefault("INTERP_RESULTS", str(project_root() / "results"))
 
 
 def _check_given(given: Iterable[str], chapters: Any, name: str) -> None:

@@ -10,6 +10,9 @@ import io
 import os
 import shutil
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -200,7 +203,7 @@ def _unpacked(path: Path) -> bytes:
     try:
         raw = path.read_bytes()
         return gzip.decompress(raw) if path.suffix == ".gz" else raw
-    except (OSError, EOFError, gzip.BadGzipFile) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"cannot read {path}: {error}; fetch it again or mend INTERP_DATA") from None
 
 
@@ -238,6 +241,25 @@ def read(dataset: str, name: str) -> io.BytesIO:
         f"{dataset}: no file {name!r} under $INTERP_DATA or {cache_folder()}; {get} INTERP_DATA to a folder that has "
         f"{dataset}/{name}"
     )
+
+
+@contextmanager
+def reading(dataset: str, name: str) -> Iterator[io.BytesIO]:
+    """`read`, for a block that parses the content: where it cannot, the file is refused and not the program.
+
+    Raises
+    ------
+    InputError
+        As `read`, and for content that is not in the form the file was published in.
+    """
+    content = read(dataset, name)
+    try:
+        yield content
+    except InputError:
+        raise
+    except (ValueError, LookupError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(f"{dataset}: {name} is not in the form it was published in ({reason})") from None
 
 
 def fetch(dataset: str, *, force: bool = False) -> list[Path]:
@@ -288,7 +310,7 @@ def _download(dataset: str, file: File) -> bytes:
             if inside is None:
                 raise InputError(f"{file.url} holds no {file.member}; set INTERP_DATA to a folder that has it")
             return archive.read(inside)
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError):
         raise InputError(f"{file.url} did not give a zip archive; try again, or set INTERP_DATA") from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -80,9 +80,10 @@ def load(name: str) -> Profile:
     InputError
         If there is no such profile, it is no YAML, or it has an unknown or ill-typed key (named).
     """
-    path = Path(name) if name.endswith((".yml", ".yaml")) else project_root() / "config" / f"{name}.yml"
-    if not path.is_file():
-        raise InputError(unknown("profile", name, [p.stem for p in files()]))
+    known = [p.stem for p in files()]
+    path = project_root() / "config" / f"{name}.yml" if name in known else Path(name)
+    if name not in known and not (path.suffix in (".yml", ".yaml") and os.path.isfile(path)):
+        raise InputError(unknown("profile", name, known) + "; or give the path of a .yml")
     return read(path, Profile, "profile")
 
 
@@ -96,7 +97,9 @@ def read(path: Path, model: type[Model], kind: str) -> Model:
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} is no {kind}: it should have the keys {', '.join(model.model_fields)}")

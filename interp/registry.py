@@ -7,6 +7,9 @@ from interp.errors import InputError
 
 T = TypeVar("T")
 
+_LONG = 120
+"""Characters of a name that a message shows; whoever wrote more has made another mistake."""
+
 
 class Registry(Mapping[str, T], Generic[T]):
     """A read-only mapping by name, in order of registration, that answers an unknown name with a suggestion.
@@ -64,6 +67,7 @@ def unknown(kind: str, name: object, known: "Mapping[str, object] | list[str]", 
     """The line for a name nobody knows: with the nearest known one, where there is one near enough."""
     from rapidfuzz import fuzz, process
 
-    near = process.extractOne(str(name), list(known), scorer=fuzz.ratio, score_cutoff=60)
+    near = process.extractOne(str(name)[:_LONG], list(known), scorer=fuzz.ratio, score_cutoff=60)
     hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(map(str, known)) or 'none'}"
-    return f"unknown {kind} {name!r}{hint}" + (f" ({listing} lists them)" if listing and near else "")
+    shown = name if len(str(name)) <= _LONG else f"{str(name)[:_LONG]}..."
+    return f"unknown {kind} {shown!r}{hint}" + (f" ({listing} lists them)" if listing and near else "")

@@ -4,7 +4,17 @@ import zlib
 
 import numpy as np
 
+from interp.errors import InputError
+
 
 def generator(seed: int, *names: str) -> np.random.Generator:
-    """A generator of its own for each (seed, names)."""
+    """A generator of its own for each (seed, names).
+
+    Raises
+    ------
+    InputError
+        For a negative seed.
+    """
+    if seed < 0:
+        raise InputError(f"seed {seed}: a whole number from 0 on")
     return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])

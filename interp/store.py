@@ -9,6 +9,7 @@ appears by one rename, so what is there is whole; its checksums are compared whe
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import hashlib
 import inspect
@@ -30,6 +31,7 @@ import pandas as pd
 
 from interp.errors import InputError
 from interp.files import sha256
+from interp.profile import project_root
 
 Tables = dict[str, pd.DataFrame]
 
@@ -58,8 +60,14 @@ used: list[Used] = []
 
 
 def root() -> Path:
-    """Where results are kept: ``$INTERP_RESULTS``, else ``results`` in the current folder."""
-    return Path(os.environ.get("INTERP_RESULTS") or "results")
+    """Where results are kept: ``$INTERP_RESULTS``; else ``results`` of the checkout that the current folder lies in, so
+    that a chapter opened in Jupyter replays what `make book` computed; else ``results`` right here.
+    """
+    if os.environ.get("INTERP_RESULTS"):
+        return Path(os.environ["INTERP_RESULTS"])
+    with contextlib.suppress(InputError):
+        return project_root() / "results"
+    return Path("results")
 
 
 def study(

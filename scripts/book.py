@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import subprocess
 import sys
@@ -34,7 +35,7 @@ def where(cores: int, executor: str | None) -> list[str]:
 
 def command(profile: str, cores: int, given: list[str], executor: str | None = None) -> list[str]:
     """The Snakemake call."""
-    config = [f"profile={profile}"] + ([f"set={given!r}"] if given else [])
+    config = [f"profile={profile}"] + ([f"set={json.dumps(given)}"] if given else [])  # read as YAML, which JSON is
     triggers = ["--rerun-triggers", "mtime", "params", "input"]
     return [
         *(
@@ -64,15 +65,18 @@ def main() -> int:
     from interp import profile
     from interp.errors import InputError
     from interp.report import chapters, editions
+    from interp.subjects.catalogue import check_device
 
     try:  # say what is wrong in one line before Snakemake wraps it into many
+        if options.cores < 1:
+            raise InputError(f"CORES={options.cores}: at least one")
         where(options.cores, options.executor)
         loaded = profile.load(options.profile)
         chapters.check(loaded)
-        known = {key for name in chapters.names() for key in chapters.parameters(name)}
         given = chapters.given(options.given)
-        for key in given:
-            chapters.check_parameter("make book", dict.fromkeys(sorted(known)), key, None)
+        chapters.check_given(loaded, given)
+        if "device" in given and options.executor is None:  # on a cluster it is another machine that has the device
+            check_device(given["device"])
         edition = editions.edition(given)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)

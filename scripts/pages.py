@@ -17,14 +17,16 @@ from interp.report.editions import Edition  # noqa: E402  (found once the checko
 
 def write_parts(folder: Path) -> None:
     """What pages include from the executed chapters, and from sweeps: outcomes, the ladder, when each chapter ran."""
+    from interp import reference, verification
     from interp.claims.ledger import ledger
-    from interp.report import chapters, comparison, contents, executed
+    from interp.report import chapters, comparison, contents, executed, verified
     from interp.report.ledger_page import ledger_html
 
     runs = executed.records(folder)
     order = [name for name in contents.chapters() if name in runs]
     parts = {
         "ledger": ledger_html(ledger(folder)),
+        "verified": verified.verified_html(verification.record(), reference.made()),
         "execution": executed.execution_html(runs, {name: chapters.title(name) for name in order}),
     }
     if "property-inference" in runs:  # a profile need not have every chapter

@@ -1,6 +1,7 @@
 """`make reference`: compute the results that the book shows on every machine, and write them to book/reference/.
 
-Interrupt it whenever you like: every control and seed is a stored result, and the next call goes on from there.
+Interrupt it whenever you like: every control, seed and measurement is a stored result, and the next call goes on from
+there. Chapters are executed as profile `norms` has them, with all texts and the human norms.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from interp.errors import InputError
 from interp.registry import unknown
+from interp.report import full_size
 from interp.studies import reference_ground_truth, reference_norms, reference_null, reference_scores
 
 
@@ -26,6 +28,8 @@ def main() -> int:
     planned[reference_scores.COMPARISONS] = reference_scores.make_comparisons
     planned[reference_ground_truth.NAME] = reference_ground_truth.make
     planned[reference_null.NAME] = reference_null.make
+    for chapter in full_size.plan():
+        planned[full_size.entry_name(chapter)] = partial(full_size.make, chapter)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", metavar="ENTRY", help=f"some of: {', '.join(planned)}")
     options = parser.parse_args()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from pathlib import Path
@@ -74,7 +75,7 @@ def command(file: Path, cores: int, given: list[str], executor: str | None) -> l
         *book.where(cores, executor),
         *("--nolock", "--rerun-incomplete", "--keep-going", "--quiet", "rules", "host", "reason"),
         *("--rerun-triggers", "mtime", "params", "input"),
-        *("--config", f"sweep={file}", *([f"set={given!r}"] if given else [])),
+        *("--config", f"sweep={file}", *([f"set={json.dumps(given)}"] if given else [])),
     ]
 
 

@@ -1,17 +1,17 @@
 """Bad input: handled as `interp.inference.inputs` says, or refused in one line that names what is wrong."""
 
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from interp import cli, subjects
+from interp import subjects
 from interp.controls import CONTROLS
 from interp.errors import InputError
 from interp.inference import PLSR, crossvalidate, ffnn
 from interp.inference.metrics import METRICS
 from interp.norms import load
+from tests.bad_inputs import WORDS, rows
 from tests.planted import planted
 
 BASIC = ("original", "mean-vector", "upper-bound", "noise", "shuffle-rows")
@@ -184,47 +184,7 @@ def test_the_embedded_subject_refuses_unknown_words_too():
         subjects.load("minilm").pieces("\N{T-REX}")
 
 
-ANIMALS, FRUIT = ["dog", "cat", "horse", "cow", "pig", "sheep"], ["apple", "pear", "plum", "cherry", "grape", "lemon"]
-WORDS = [*ANIMALS, *FRUIT, "car", "bus", "train", "boat", "truck", "van", "tram", "ship"]
-GOOD = [f"{w},{'an_animal' if i < 6 else 'a_fruit' if i < 12 else 'a_vehicle'},9" for i, w in enumerate(WORDS)]
-GOOD += [f"{w},own_{w},5" for w in WORDS]
-
-FILES = {
-    "nan": ([*GOOD, "hen,sings,nan"], [], "line 42: value 'nan' is not a finite number"),
-    "infinite": ([*GOOD, "hen,sings,-inf"], [], "line 42: value '-inf' is not a finite number"),
-    "nothing": ([*GOOD, "hen,sings,"], [], "line 42: value '' is not a finite number"),
-    "comma for a point": ([*GOOD, 'hen,sings,"3,5"'], [], "value '3,5' is not a finite number"),
-    "huge": ([*GOOD, "hen,sings,1e300"], [], "1e+300 is too large to compute with"),
-    "all zero": ([f"{w},f,0" for w in WORDS], [], "no value is above 0"),
-    "too few words": (GOOD[:5], [], "10 folds need at least 10 different lemmas, and there are 5"),
-    "more folds than words": (GOOD, ["--folds", "21"], "21 folds need at least 21 different lemmas"),
-    "unknown word": ([*GOOD, "\N{T-REX},roars,9"], [], "does not know; leave the concept out"),
-    "latent size too large": (
-        GOOD,
-        ["--folds", "4", "--latent", "60"],
-        "latent size 60 is not possible here: the data allow 0 to 10",
-    ),
-    "too many fields": ([*GOOD, "hen,sings,3,4,5"], [], "is no table of norms"),
-}
-
-
-@pytest.mark.parametrize(("rows", "options", "message"), FILES.values(), ids=FILES.keys())
-def test_the_command_line_says_it_in_one_line_and_exits_with_2(rows, options, message, tmp_path, monkeypatch, capsys):
-    path = tmp_path / "mine.csv"
-    path.write_text("concept,feature,value\n" + "\n".join(rows) + "\n", encoding="utf-8")
-    monkeypatch.setattr(sys, "argv", ["interp", "score", "--norms", str(path), "--metric", "f1@10", *options])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    printed = capsys.readouterr()
-    assert ended.value.code == 2
-    lines = [line for line in printed.err.splitlines() if line.strip()]
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("error: ")
-    assert message in lines[0]
-    assert "Traceback" not in printed.err + printed.out
-
-
 def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
     path = tmp_path / "mine.csv"
-    path.write_text("\ufeffconcept,feature,value\n" + "\n".join(GOOD) + "\n", encoding="utf-8")
+    path.write_text("\ufeff" + rows(), encoding="utf-8")
     assert len(load(str(path)).concepts) == len(WORDS)

@@ -18,7 +18,7 @@ def rows(tmp_path, monkeypatch):
 
 def test_every_script_has_rows_that_can_be_called():
     found = run.benchmarks()
-    assert {"pls", "null", "scaling"} <= found.keys()
+    assert {"contributions", "ffnn", "null", "pls", "scaling"} <= found.keys()
     for module in found.values():
         assert all(callable(measure) for measure in module.rows().values())
 
@@ -39,6 +39,9 @@ def test_a_row_is_measured_and_kept(rows, monkeypatch):
 def test_the_table_says_what_was_met_and_what_was_missed():
     row = {"what": "w", "seconds": 1.0, "against": "v", "against_seconds": 60.0, "ratio": 60.0, "peak_gib": 1.5}
     assert "60.0x | 50x (met)" in run.table({"r": row | {"target": 50}})
+    cost = {"what": "w", "seconds": 3.0, "against": "v", "against_seconds": 2.0, "peak_gib": 1.5}
+    assert "takes 1.50x | at most 1.5x (met)" in run.table({"r": cost | {"at_most": 1.5}})
+    assert "takes 1.50x | at most 1.4x (**missed**)" in run.table({"r": cost | {"at_most": 1.4}})
     text = run.table({"r": row | {"target": 100, "peak_limit_gib": 1}})
     assert "100x (**missed**)" in text
     assert "1.50 GiB, limit 1 (**missed**)" in text

@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy import stats
 
+from interp import residual, studies
 from interp.errors import InputError
 from interp.residual.blanking import REMOVALS, blanking_table, effects, rank_agreement
 from interp.residual.mixing import pooled
@@ -91,3 +92,20 @@ def test_bad_input():
         REMOVALS["gone"]
     with pytest.raises(InputError, match="no texts"):
         blanking_table(None, [], ["norm"])
+
+
+def test_published_values_say_where_they_stand_and_what_they_are_of():
+    published = studies.published_faithfulness()
+    assert not published.isna().any().any()
+    assert published["value"].between(-1, 1).all()
+    assert set(published["ours"]) - {""} <= set(residual.METHODS)
+    cells = published.groupby(["source", "table"]).size().to_dict()
+    assert cells == {
+        ("Abnar & Zuidema 2020", 1): 3 * 6,
+        ("Abnar & Zuidema 2020", 2): 3 * 6,
+        ("Abnar & Zuidema 2020", 3): 3 * 4,
+        ("Modarressi et al. 2022", 1): 8 * 3,
+    }
+    # "The first layer of attention rollout and attention flow are the same" (Abnar & Zuidema 2020, section 4).
+    first = published[(published["layer"] == 1) & published["method"].isin(["rollout", "flow"])]
+    assert first.groupby("table")["value"].nunique().eq(1).all()

@@ -1,5 +1,7 @@
 """The built book in a real browser: nothing fails, nothing leaves the site, pictures have words."""
 
+import html
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -120,6 +122,25 @@ def test_every_link_inside_the_site_leads_somewhere():
             elif address.fragment and target in pages and unquote(address.fragment) not in pages[target].ids:
                 broken.append(f"{path.name}: {link}: no such place on the page")
     assert broken == []
+
+
+def test_words_of_the_glossary_are_linked_once_on_each_chapter(site, browser):
+    page = browser.new_page()
+    for name in [p for p in PAGES if "chapters/" in p]:
+        page.goto(f"{site}/{name}")
+        links = page.locator("a:has(> .interp-term)").evaluate_all("all => all.map((a) => [a.href, a.title])")
+        assert len(links) >= 3, name
+        assert len({href for href, _ in links}) == len(links), name
+        assert all("glossary.html#term-" in href and len(told) > 15 for href, told in links), name
+    page.close()
+
+
+def test_every_word_of_the_glossary_is_used():
+    told = " ".join(p.read_text(encoding="utf-8") for p in [*ROOT.glob("notebooks/*.md"), *ROOT.glob("book/*.md")])
+    told = " ".join(told.split()).lower()
+    terms = re.findall(r'<dt id="term-[^"]+">([^<]+)', (HTML / "book" / "glossary.html").read_text(encoding="utf-8"))
+    assert len(terms) > 40
+    assert [t for t in terms if told.count(html.unescape(t).replace("’", "'").lower()) < 2] == []
 
 
 def test_the_ledger_opens_by_keyboard_and_links_to_what_decides(site, browser):

@@ -6,6 +6,7 @@ import os
 import nbformat
 import pytest
 import yaml
+from nbclient import NotebookClient
 
 from interp import archive, profile
 from interp.errors import InputError
@@ -38,6 +39,26 @@ def test_chapters_are_short_cells_that_define_next_to_nothing(name):
         assert not any(isinstance(node, ast.ClassDef) for node in ast.walk(tree))
     assert chapters.parameters(name), "a chapter has parameters"
     assert "report.end(" in cells[-1].source, "a chapter ends with its provenance"
+
+
+@pytest.mark.parametrize("name", chapters.names())
+def test_what_a_chapter_takes_by_default_comes_with_the_package(name):
+    defaults = chapters.parameters(name)
+    named = {"subject", "norms", "norm_set", "corpus", "contexts", "positions_corpus", "device"} & set(defaults)
+    together = {x for k in named for x in (defaults[k] if isinstance(defaults[k], list) else [defaults[k]])}
+    assert together <= {"minilm", "everyday", "plain", "contexts", "cpu"}
+
+
+@pytest.mark.slow
+def test_a_chapter_runs_from_top_to_bottom_in_jupyter(monkeypatch, tmp_path):
+    """Opened where it lies, with its own defaults, without Papermill."""
+    monkeypatch.setenv("INTERP_VIEWS", str(tmp_path / "views"))
+    notebook = chapters.read("subjects-and-norms")
+    place = {"metadata": {"path": str(ROOT / "notebooks")}}
+    NotebookClient(notebook, timeout=300, kernel_name="python3", resources=place).execute()
+    shown = "".join(o.data.get("text/html", "") for c in notebook.cells for o in c.get("outputs", []) if "data" in o)
+    assert 'class="interp-provenance"' in shown
+    assert 'role="img"' in shown
 
 
 @pytest.fixture(scope="session")

@@ -131,7 +131,7 @@ def test_planted_norms_are_judged_as_planted():
     assert verdicts["P2-rows"].outcome == "fails"
     assert judge("P3", scores)["P3-noise"].outcome == "fails"
     table = verdict_table({"planted": verdicts})
-    assert list(table.columns) == ["claim", "reading", "planted"]
+    assert list(table.columns) == ["reading", "states", "planted"]
     assert table["planted"].str.startswith(OUTCOMES).all()
 
 

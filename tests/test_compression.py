@@ -99,6 +99,13 @@ def test_int8_is_torchs_and_its_matrices_are_the_rounded_ones(tiny_folders):
     assert weight_bytes(whole.model) - weight_bytes(small.model) == 3 * matrices
 
 
+def test_int8_computes_in_single_precision_whatever_the_dtype(tiny_folders):
+    small = subjects.load(f"{tiny_folders['bert']}:int8", dtype="bfloat16")
+    whole = subjects.load(str(tiny_folders["bert"]))
+    assert small.dtype == torch.float32
+    assert 0 < (stream(small) - stream(whole)).norm() / stream(whole).norm() < 0.1
+
+
 def test_int8_needs_linear_layers(tiny_folders):
     with pytest.raises(InputError, match="gpt2 has no linear layers that torch quantises"):
         subjects.load(f"{tiny_folders['gpt2']}:int8")

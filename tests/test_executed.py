@@ -6,6 +6,7 @@ import re
 import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -81,3 +82,14 @@ def test_the_execution_page_tells_every_run(tmp_path):
 def test_chapters_have_titles_and_an_order():
     assert sorted(contents.chapters()) == chapters.names()
     assert chapters.title("residual-mixing") == "Residual mixing"
+
+
+def test_intervals_and_short_names_stay_on_one_line():
+    table = pd.DataFrame(
+        {"control": ["shuffle-rows", 30 * "x"], "score": ["0.53 [-0.46, 0.61], p = 1", "see [a, b, c]"]}
+    )
+    shown = page.table_html(table, "k", caption="c")
+    assert "0.53 [-0.46,\N{NO-BREAK SPACE}0.61], p = 1" in shown
+    assert "see [a, b, c]" in shown
+    assert '<th scope="row" class="short">shuffle-rows</th>' in shown
+    assert shown.count('class="short"') == 1

@@ -1,20 +1,28 @@
 """What is published: buttons lead to what the workflow pushes, actions are pinned, the book prints into one file."""
 
+import hashlib
+import json
 import re
 import subprocess
 
+import jsonschema
 import nbformat
 import pytest
 import yaml
 
 import interp
+from interp import profile
+from interp.claims import CLAIMS, ledger
 from interp.report import chapters
-from scripts import pdf, published
+from interp.report.executed import records
+from interp.report.ledger_page import ledger_markdown
+from scripts import audit, pdf, published, readme
 from tests.conftest import ROOT
 from tests.test_book import HTML
 
 WORKFLOWS = {p.stem: yaml.safe_load(p.read_text()) for p in (ROOT / ".github" / "workflows").glob("*.yml")}
 CFF = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+CFF_SCHEMA = ROOT / "tests" / "cff" / "schema.json"
 
 
 def executed(folder):
@@ -54,14 +62,56 @@ def test_launch_buttons_lead_to_what_the_workflow_pushes(tmp_path):
         }
 
 
+MAY_WRITE = {
+    "publish": {
+        "pages": {"pages": "write", "id-token": "write"},
+        "notebooks": {"contents": "write"},
+        "release": {"contents": "write"},
+    }
+}
+"""Jobs that may do more than read, and what; everything else reads."""
+
+
 @pytest.mark.parametrize("name", sorted(WORKFLOWS))
 def test_workflows_are_pinned_and_may_do_little(name):
     workflow = WORKFLOWS[name]
     assert workflow["permissions"] == {"contents": "read"}
-    for job in workflow["jobs"].values():
-        assert all(re.search(r"@[0-9a-f]{40}$", step["uses"]) for step in job["steps"] if "uses" in step)
-        if "write" in job.get("permissions", {}).values():  # what may write runs nothing of a build
-            assert not any("make " in step.get("run", "") for step in job["steps"])
+    assert "pull_request_target" not in workflow[True]  # YAML 1.1 reads the key `on` as a truth
+    granted = {job: body["permissions"] for job, body in workflow["jobs"].items() if "permissions" in body}
+    assert granted == MAY_WRITE.get(name, {})
+    for job, body in workflow["jobs"].items():
+        assert body["runs-on"] == "ubuntu-24.04"
+        for step in body["steps"]:
+            if "uses" in step:
+                assert re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", step["uses"])
+            if step.get("uses", "").startswith("actions/checkout@") and job not in granted:
+                assert step["with"] == {"persist-credentials": False}
+            # What someone else can write (a title, a branch) reaches a shell as a variable, never as part of the line.
+            assert "${{" not in step.get("run", "")
+        if job in granted:  # what may write runs nothing of a build
+            assert not any("make " in step.get("run", "") for step in body["steps"])
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github" / "workflows").iterdir()), ids=lambda p: p.name)
+def test_every_workflow_is_looked_at_and_tells_the_version_it_pins(path):
+    assert path.suffix == ".yml"
+    assert path.stem in WORKFLOWS
+    for line in path.read_text().splitlines():
+        if "uses:" in line:
+            assert re.search(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
+
+
+def test_the_audit_is_strict_and_leaves_out_what_is_explained(tmp_path, monkeypatch):
+    runs = [step.get("run") for job in WORKFLOWS["links"]["jobs"].values() for step in job["steps"]]
+    assert "python scripts/audit.py" in runs
+    call = audit.command(ROOT / "python")
+    assert "--strict" in call
+    assert str(ROOT / "requirements.lock") in call
+    assert call.count("--ignore-vuln") == len(audit.exceptions())
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "audit.md").write_text("| GHSA-1-2 | sphinx | we never do that |\n| GHSA-3-4 | x |\n")
+    monkeypatch.setattr(audit, "ROOT", tmp_path)
+    assert audit.command(ROOT / "python")[-2:] == ["--ignore-vuln", "GHSA-1-2"]
 
 
 def test_make_targets_of_the_workflows_exist():
@@ -71,13 +121,43 @@ def test_make_targets_of_the_workflows_exist():
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in called)
 
 
-def test_the_citation_is_complete_and_of_this_version():
-    assert CFF["cff-version"] == "1.2.0"
-    assert {"message", "title", "authors", "type", "license", "abstract", "repository-code"} <= set(CFF)
+def violations(citation):
+    """What the schema of the Citation File Format finds wrong."""
+    schema = json.loads(CFF_SCHEMA.read_text(encoding="utf-8"))
+    checker = jsonschema.Draft7Validator(schema, format_checker=jsonschema.FormatChecker())
+    return [f"{'/'.join(map(str, error.path))}: {error.message}" for error in checker.iter_errors(citation)]
+
+
+def test_the_citation_is_valid_and_of_this_version():
+    told = re.search(r"`([0-9a-f]{64})`", (CFF_SCHEMA.parent / "README.md").read_text()).group(1)
+    assert hashlib.sha256(CFF_SCHEMA.read_bytes()).hexdigest() == told
+    assert violations(CFF) == []
+    assert violations({**CFF, "date-released": "soon"}) != []
+    assert violations({**CFF, "licence": "MIT"}) != []
+    assert {"type", "license", "abstract", "repository-code", "date-released"} <= set(CFF)
     assert CFF["version"] == interp.__version__
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d", CFF["date-released"])
-    for work in (CFF, *CFF["references"]):
-        assert all({"name"} <= set(a) or {"family-names", "given-names"} <= set(a) for a in work["authors"])
+
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_tells_what_the_reference_results_say():
+    known = ledger.of_reference().query("data != 'everyday'")  # these norms are scored in every default build
+    told = dict(re.findall(r"^\| ([AP]\d) \|.*\| ([^|]+) \|$", README, re.MULTILINE))
+    assert list(told) == list(CLAIMS)
+    assert told == dict(re.findall(r"^\| ([AP]\d) \|.*\| ([^|]+) \|$", ledger_markdown(known), re.MULTILINE))
+    assert sum(map(int, re.findall(r"\d+", "".join(told.values())))) == len(known)
+
+
+@pytest.mark.book
+def test_the_readme_tells_what_came_out_in_the_default_build():
+    folder = ROOT / "book" / "chapters"
+    embedded = profile.load("embedded")
+    for name, run in records(folder).items():
+        wanted = embedded.of(name, chapters.parameters(name))
+        if not {k: repr(v) for k, v in wanted.items()}.items() <= run["parameters"].items():
+            pytest.skip(f"the chapter {name} of this book was not executed with the profile embedded")
+    assert readme.updated(README, folder) == README, "make readme brings it up to date"
 
 
 def test_contributing_takes_four_commands():

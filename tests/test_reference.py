@@ -2,22 +2,12 @@
 
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from interp import reference
 from interp.errors import InputError
-from interp.inference.protocols import PROTOCOLS
-from interp.studies import (
-    permutation_null,
-    planted_norms,
-    property_scores,
-    reference_ground_truth,
-    reference_null,
-    reference_scores,
-)
-from interp.studies.ground_truth import NULLS
+from interp.studies import reference_ground_truth, reference_null, reference_scores
 
 
 @pytest.fixture
@@ -71,43 +61,22 @@ def test_the_committed_results_are_whole_and_come_from_the_plan():
         assert row.seeds == planned[f"{row.subject}-{row.norms}-{row.mapping}"].seeds
 
 
-def _same(norms, mapping, seeds, controls, tolerance):
-    """Compute some controls again, with all seeds of the reference, and compare every raw score and interval."""
-    scores = property_scores(
-        "minilm", norms, controls, mapping=mapping, seeds=range(seeds), selections=reference_scores.SELECTIONS
-    )
-    key = ["control", "scoring", "selection", "metric"]
-    summary = reference.load(reference_scores.NAME)
-    there = summary[(summary["norms"] == norms) & (summary["mapping"] == mapping) & (summary["concepts"] == "all")]
-    both = scores.summary().merge(there, on=key, suffixes=("", "_there"))
-    assert len(both) == len(scores.summary())
-    for column in ("estimate", "low", "high"):
-        assert np.allclose(both[column], both[f"{column}_there"], atol=tolerance, equal_nan=True)
-
-
 @pytest.mark.data
-@pytest.mark.parametrize(("norms", "controls"), [("binder", ["original", "shuffle-rows"]), ("mcrae", ["original"])])
-def test_the_reference_is_the_same_when_computed_again(norms, controls):
-    _same(norms, "plsr", 5, controls, 2e-3)
+@pytest.mark.parametrize("entry", ["minilm-binder-plsr", "minilm-mcrae-plsr"])
+def test_the_reference_is_the_same_when_computed_again(entry):
+    planned = {p.entry: p for p in reference_scores.PLAN}[entry]
+    found = reference_scores.again(planned, reference_scores.SAMPLE[entry])
+    assert found.ok, found
 
 
 @pytest.mark.data
 def test_the_observed_scores_of_the_permutation_tests_are_the_same_again():
-    tests = reference.load(reference_null.NAME, "tests").query("control == 'shuffle-rows'").set_index("metric")
-    again = permutation_null(reference_null.SUBJECT, reference_null.NORMS, permutations=1)
-    for metric in again.metrics:
-        assert again.observed(metric) == pytest.approx(tests.loc[metric, "observed"], abs=2e-3)
-    assert (tests["permutations"] == reference_null.PERMUTATIONS).all()
+    found = reference_null.again(whole=False)
+    assert found.ok, found
+    assert (reference.load(reference_null.NAME, "tests")["permutations"] == reference_null.PERMUTATIONS).all()
 
 
 @pytest.mark.slow
 def test_a_planted_set_of_the_reference_is_the_same_again():
-    """p-values count crossings of a bootstrap: rounding on another machine may move a replicate or two."""
-    known = reference.load(reference_ground_truth.NAME, "protocols").query("condition == 'nothing' and replicate == 0")
-    again = planted_norms(reference_ground_truth.SUBJECT, reference_ground_truth.NORMS, NULLS[:1], replicates=1)
-    both = again["protocols"].merge(known, on="protocol", suffixes=("", "_there"))
-    assert len(both) == len(known) == len(PROTOCOLS)
-    assert np.allclose(both["p"], both["p_there"], atol=0.06)
-    shapes = reference.load(reference_ground_truth.NAME, "shapes").query("condition == 'nothing' and replicate == 0")
-    for column in ("density", "effective rank", "raw F1@10"):
-        assert again["shapes"][column].iloc[0] == pytest.approx(shapes[column].iloc[0], rel=1e-3)
+    found = reference_ground_truth.again(whole=False)
+    assert found.ok, found

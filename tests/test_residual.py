@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from interp import residual
+from interp import residual, studies, subjects
 from interp.errors import InputError
 from interp.residual.contributions import METHODS, Contribution, rollout, rollout_unnormalised
 from interp.residual.forward import ForwardPass
@@ -137,13 +137,32 @@ def test_every_quantity_is_explained(tiny):
     assert set(table["quantity"]) == set(QUANTITIES)
 
 
-def test_half_precision_stays_close(tiny_folders):
-    from interp import subjects
-
-    exact, half = (subjects.load(str(tiny_folders["llama"]), dtype=d) for d in ("float32", "bfloat16"))
+def compared(exact, other, atol):
+    """Every method of two versions of a subject: finite, rows of one, and near each other."""
     for name in defined(exact):
-        a, b = (trace_batch(s, s.encode(TEXTS[:1]), [name], probes=None)[name] for s in (exact, half))
-        assert torch.allclose(a.cumulated.share, b.cumulated.share, atol=0.05), name
+        a, b = (trace_batch(s, s.encode(TEXTS[:1]), [name], probes=2)[name] for s in (exact, other))
+        for mine, theirs in ((a.blocks, b.blocks), (a.cumulated, b.cumulated)):
+            share = theirs.share.cpu()
+            assert share.isfinite().all(), name
+            assert torch.allclose(share.sum(dim=-1), torch.ones(()), atol=1e-5), name
+            assert torch.allclose(mine.share, share, atol=atol), name
+            if mine.ratio is not None:
+                assert torch.allclose(mine.ratio, theirs.ratio.cpu(), atol=atol), name
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_half_precision_stays_close(tiny_folders, family):
+    """bfloat16 has three digits; what it loses over three blocks of large random weights is below 0.05 of a share."""
+    folder = str(tiny_folders[family])
+    compared(*(subjects.load(folder, dtype=d) for d in ("float32", "bfloat16")), atol=0.05)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_gpu_gives_the_same_contributions(tiny_folders, family, dtype):
+    here, there = (subjects.load(str(tiny_folders[family]), dtype=dtype, device=d) for d in ("cpu", "cuda"))
+    compared(here, there, atol=1e-4 if dtype == "float32" else 0.05)
 
 
 def test_special_tokens_enter_no_statistic_but_stay_as_sources(tiny):
@@ -184,11 +203,44 @@ def test_pooling_weighs_positions_and_its_interval_holds_the_mean():
     assert len(row["replicates"]) == 1000
 
 
+def test_draws_of_a_twin_are_pooled_and_other_subjects_are_left_alone():
+    """Means over texts and draws; a text keeps its draws when texts are resampled."""
+
+    def measured(name):
+        drawn = int(name.split(":")[-1]) if name[-1].isdigit() else 9
+        return pd.DataFrame(
+            {
+                "method": "m",
+                "quantity": "q",
+                "layer": 1,
+                "text": [0, 1],
+                "tokens": 4,
+                "positions": 2,
+                "value": [drawn, drawn + 1.0],
+            }
+        )
+
+    draws = studies.over_draws(measured, "s:permuted", [0, 1, 5])
+    row = pooled(draws).iloc[0]
+    assert row["value"] == pytest.approx(2.5)
+    assert row["texts"] == 2
+    assert set(np.round(row["replicates"], 6)) == {2.0, 2.5, 3.0}
+    pd.testing.assert_frame_equal(studies.over_draws(measured, "s", [0, 1]), measured("s"))
+    assert studies.over_draws(measured, "s:random", [0, 1])["value"].tolist() == [9, 10]
+
+
 def test_a_single_text_is_traced_with_its_tokens(minilm):
     traced = residual.trace_text(minilm, "The chef thanked the waiter.", "norm")
     assert traced.tokens == ["[CLS]", "the", "chef", "thanked", "the", "waiter", ".", "[SEP]"]
     assert traced.own_share(cumulated=False).shape == (6, 8)
     assert (traced.own_share(cumulated=True)[-1] < traced.own_share(cumulated=True)[0]).all()
+
+
+def test_a_subject_without_attention_weights_refuses(tiny_folders):
+    subject = subjects.load(str(tiny_folders["bert"]))
+    subject.model.set_attn_implementation("sdpa")
+    with pytest.raises(InputError, match="gave attention weights for 0 of its 3 layers"):
+        residual.trace_text(subject, TEXTS[0], "propagated")
 
 
 def test_bad_input(minilm):

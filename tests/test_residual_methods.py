@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import pad
 
 from interp import subjects
 from interp.residual import gradient
@@ -221,12 +222,17 @@ def test_more_probes_state_a_smaller_error_and_one_states_none(tiny):
 
 def test_propagated_parts_sum_to_the_real_hidden_state(forward):
     sums = [torch.zeros_like(view.resid_post) for view in forward.views]
+    length = forward.batch.ids.shape[1]
+
+    def everywhere(parts):
+        return pad(parts, (0, 0, length - parts.shape[2], 0))
+
     for _, layers in token_parts(forward):
-        sums = [s + part_.sum(dim=1) for s, part_ in zip(sums, layers, strict=True)]
+        sums = [s + everywhere(part_).sum(dim=1) for s, part_ in zip(sums, layers, strict=True)]
     for found, view in zip(sums, forward.views, strict=True):
         assert torch.allclose(found, view.resid_post, atol=2e-5, rtol=1e-5)
     for i, view in enumerate(forward.views):
-        whole = sum(layers[0].sum(dim=1) for _, layers in token_parts(forward, first=i, last=i + 1))
+        whole = sum(everywhere(layers[0]).sum(dim=1) for _, layers in token_parts(forward, first=i, last=i + 1))
         assert torch.allclose(whole, view.resid_post, atol=1e-5, rtol=1e-5)
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from interp import store
+from tests.conftest import ROOT
 
 CALLS: list[int] = []
 SOURCE_DIGEST = store.source_digest
@@ -127,6 +128,7 @@ import os, sys
 sys.path.insert(0, {str(Path(__file__).resolve().parents[1])!r})
 import pandas as pd
 from interp import store
+from tests.conftest import ROOT
 @store.study("killed", identities={{}})
 def slow(*, a: int):
     return {{"t": pd.DataFrame({{"a": [a]}})}}
@@ -174,3 +176,12 @@ def test_a_figure_is_reached_by_no_study():
         reached = store._reachable(f"interp.studies.{study}")
         assert not [m for m in reached if m.startswith(("interp.report", "interp.cli", "interp.claims"))]
     assert not [m for m in store._reachable("interp.studies.residual_stream") if m.startswith("interp.inference")]
+
+
+def test_the_store_is_that_of_the_checkout_from_any_folder_in_it(monkeypatch, tmp_path):
+    monkeypatch.delenv("INTERP_RESULTS", raising=False)
+    for folder in (ROOT, ROOT / "notebooks"):
+        monkeypatch.chdir(folder)
+        assert store.root() == ROOT / "results"
+    monkeypatch.chdir(tmp_path)
+    assert store.root().resolve() == tmp_path / "results"

@@ -12,7 +12,7 @@ from typing import Any
 REPAIRS = {
     # The button reads "Search Ctrl+K"; a name of its own that says less hides the rest.
     'title="Search" aria-label="Search" data-bs-placement': 'title="Search" data-bs-placement',
-    # The line says "Show code cell source"; so must its name.
+    # The line says "Show the code"; so must its name.
     '<summary aria-label="Toggle hidden content">': "<summary>",
     # The arrow beside a chapter with pages below it has no words.
     '<summary><span class="toctree-toggle"': '<summary aria-label="Pages below"><span class="toctree-toggle"',

@@ -86,13 +86,7 @@ def attend(subject: Subject, perturbed: Perturbed) -> list[Float[Tensor, "text h
     """
     with perturbed.during(), subject.capture(["blocks.*.attn.weights"]) as trace:
         subject(perturbed.batch)
-    maps = trace.stack("*")
-    if len(maps) != subject.n_layers:
-        raise InputError(
-            f"{subject.name} gave attention weights for {len(maps)} of its {subject.n_layers} layers: load it with "
-            "interp.subjects.load, which sets attention that shows its weights"
-        )
-    return maps
+    return subject.maps(trace)
 
 
 def in_place(batch: Batch) -> Int[Tensor, "text position"]:

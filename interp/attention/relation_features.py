@@ -76,7 +76,7 @@ def pair_attention(
         )
         with subject.capture(["blocks.*.attn.weights"]) as trace:
             subject(batch)
-        for layer, weights in enumerate(trace.stack("blocks.*.attn.weights")):
+        for layer, weights in enumerate(subject.maps(trace)):
             for d, flow in enumerate(flows):
                 queries, keys = (later, earlier) if flow == "back" else (earlier, later)
                 mean = queries / queries.sum(dim=1, keepdim=True)

@@ -58,13 +58,12 @@ def _after(v: Verdict, p: float) -> Verdict:
 
 
 def verdict_table(verdicts: Mapping[str, Mapping[str, Verdict]]) -> pd.DataFrame:
-    """One row a reading: claim, statement, and an outcome for each body of evidence (column)."""
-    statement = {r.id: (r.claim, r.statement) for r in readings()}
+    """One row a reading: its name, what it states, and an outcome for each body of evidence (column)."""
+    statement = {r.id: r.statement for r in readings()}
     ids = list(dict.fromkeys(i for by_reading in verdicts.values() for i in by_reading))
     rows = []
     for reading in ids:
-        claim, text = statement[reading]
-        row = {"claim": claim, "reading": text}
+        row = {"reading": reading, "states": statement[reading]}
         for name, by_reading in verdicts.items():
             v = by_reading.get(reading)
             row[name] = "–" if v is None else told(v)

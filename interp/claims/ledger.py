@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,15 +59,31 @@ def judged(path: Path) -> list[dict[str, Any]]:
 
 def of_build(folder: Path) -> pd.DataFrame:
     """The outcomes in the executed chapters of a folder; each reading from the chapter that judges it."""
-    return _table([row for path in sorted(folder.glob("*.ipynb")) for row in judged(path)], "build")
+    return _together([of_chapter(path) for path in sorted(folder.glob("*.ipynb"))])
+
+
+def of_chapter(path: Path) -> pd.DataFrame:
+    """The outcomes in an executed chapter, of the readings that this chapter judges."""
+    return _table(judged(path), "build")
 
 
 def of_reference() -> pd.DataFrame:
-    """The outcomes of the reference results: latent sizes by smallest validation error, all concepts."""
-    if not reference.entries("property-inference"):
-        return _table([], "reference")
-    found = reference.load("property-inference", "verdicts").query("selection == 'argmin' and concepts == 'all'")
-    return _table(found.rename(columns={"norms": "data"}).to_dict("records"), "reference")
+    """The outcomes of the reference results: every control on the human norms, and the chapters run at full size.
+
+    Of the former those with the latent size by smallest validation error, on all concepts.
+    """
+    parts = []
+    if reference.having("property-inference", "verdicts"):
+        found = reference.load("property-inference", "verdicts").query("selection == 'argmin' and concepts == 'all'")
+        parts.append(_table(found.rename(columns={"norms": "data"}).to_dict("records"), "reference"))
+    if reference.having("chapters", "verdicts"):
+        parts.append(_table(reference.load("chapters", "verdicts").to_dict("records"), "reference"))
+    return _together(parts)
+
+
+def _together(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Tables of outcomes, one under the other."""
+    return pd.concat([t for t in parts if len(t)] or [_table([], "")], ignore_index=True)
 
 
 def _table(rows: list[dict[str, Any]], source: str) -> pd.DataFrame:
@@ -85,7 +101,7 @@ def ledger(folder: Path) -> pd.DataFrame:
     known = of_reference()
     here = set(zip(build["reading"], build["subject"], build["data"], build["mapping"], strict=True))
     known = known[[key not in here for key in zip(*(known[c] for c in ("reading", *BODY[:3])), strict=True)]]
-    found = pd.concat([t for t in (build, known) if len(t)] or [build], ignore_index=True)
+    found = _together([build, known])
     missing = [r for r in readings() if r.id not in set(found["reading"])]
     why = "no chapter that judges it has been executed here, and there is no reference result"
     none = pd.DataFrame([{"claim": r.claim, "reading": r.id, "outcome": "not run", "note": why} for r in missing])

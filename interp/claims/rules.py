@@ -79,7 +79,7 @@ def nearly_the_same(sample: Sample) -> Verdict:
     low, high = _limits(difference, 0.90)
     gap = sample.estimate - sample.reference
     retained = sample.estimate / sample.reference if sample.reference else float("nan")
-    note = f"share retained {retained:z.2f}"
+    note = f"share retained {retained:z.2f}" if np.isfinite(retained) else ""
     if low > -SAME and high < SAME:
         return Verdict("holds", gap, low, high, 0.90, note, crossing(difference, above=-SAME, below=SAME))
     if high < -SAME:

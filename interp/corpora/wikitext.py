@@ -26,9 +26,10 @@ def load() -> Corpus:
     """Sentences of 8 to 40 words that end in a full stop, question or exclamation mark, each once; no headings."""
     texts: dict[str, None] = {}
     for name in FILES:
-        for line in io.TextIOWrapper(datasets.read("wikitext2", name), encoding="utf-8"):
-            if not line.startswith(" = "):
-                texts |= dict.fromkeys(filter(_kept, map(spelled, filter(_clear, _END.split(line.strip())))))
+        with datasets.reading("wikitext2", name) as content:
+            for line in io.TextIOWrapper(content, encoding="utf-8"):
+                if not line.startswith(" = "):
+                    texts |= dict.fromkeys(filter(_kept, map(spelled, filter(_clear, _END.split(line.strip())))))
     dataset = datasets.DATASETS["wikitext2"]
     return Corpus("wikitext2", tuple(texts), dataset.citation, dataset.licence)
 

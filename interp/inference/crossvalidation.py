@@ -14,7 +14,7 @@ from interp.errors import InputError
 from interp.inference import featurewise, ffnn, pls
 from interp.inference.folds import Split, grouped_folds
 from interp.inference.inputs import Norms, checked_problem, some
-from interp.inference.latent import RULES, choose
+from interp.inference.latent import RULES, choose, number
 from interp.inference.metrics import (
     FAMILIES,
     FEATUREWISE,
@@ -184,10 +184,13 @@ def crossvalidate(
 
 def _largest(selections: Sequence[str], largest: int | None) -> int | None:
     """Check the selections before anything is fitted; a number above the default largest size raises that size."""
-    numbers = [int(s) for s in selections if s.lstrip("-").isdigit()]
-    for rule in selections:
-        if not rule.lstrip("-").isdigit():
-            RULES[rule]
+    numbers = []
+    for selection in selections:
+        size = number(selection)
+        if size is None:
+            RULES[selection]
+        else:
+            numbers.append(size)
     if min(numbers, default=0) < 0:
         raise InputError(f"latent size {min(numbers)} is not possible: 0 (the training mean) is the smallest")
     asked = max(numbers, default=0)

@@ -1,5 +1,6 @@
 """Choosing the latent size from the validation errors (PROTOCOL 4). The test concepts are never looked at."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -44,6 +45,15 @@ def one_se(sizes: np.ndarray, errors: Float[np.ndarray, "concept size"]) -> int:
     return int(np.flatnonzero(errors.mean(axis=0) <= limit)[0])
 
 
+def number(selection: str) -> int | None:
+    """The latent size that `selection` spells; None for the name of a rule.
+
+    >>> number("20"), number("-3"), number("elbow"), number("²")
+    (20, -3, None, None)
+    """
+    return int(selection) if re.fullmatch("-?[0-9]{1,18}", selection) else None
+
+
 def choose(selection: str, sizes: np.ndarray, errors: Float[np.ndarray, "concept size"]) -> int:
     """The latent size by `selection`: the name of a rule, or a number.
 
@@ -52,8 +62,8 @@ def choose(selection: str, sizes: np.ndarray, errors: Float[np.ndarray, "concept
     InputError
         For an unknown rule, or a number that is not among `sizes`.
     """
-    if selection.lstrip("-").isdigit():
-        size = int(selection)
+    size = number(selection)
+    if size is not None:
         if size not in sizes:
             raise InputError(
                 f"latent size {size} is not possible here: the data allow {sizes.min()} to {sizes.max()}"

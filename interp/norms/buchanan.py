@@ -3,6 +3,7 @@
 import pandas as pd
 
 from interp import datasets
+from interp.errors import InputError
 from interp.norms import wordnet
 from interp.norms.normset import NormSet, settled_taxonomy
 
@@ -15,13 +16,12 @@ def load() -> NormSet:
     A (cue, root) pair with several rows takes their mean (PROTOCOL 2): rows repeat because several raw features
     share a root, and differ where a cue comes from several sources.
     """
-    rows = pd.read_csv(
-        datasets.read("buchanan", FILE),
-        dtype=str,
-        keep_default_na=False,
-        usecols=["cue", "translated", "normalized_translated", "pos_cue"],
-    )
-    rows["value"] = pd.to_numeric(rows["normalized_translated"])
+    columns = ["cue", "translated", "normalized_translated", "pos_cue"]
+    with datasets.reading("buchanan", FILE) as content:
+        rows = pd.read_csv(content, dtype=str, keep_default_na=False, usecols=columns)
+        rows["value"] = pd.to_numeric(rows["normalized_translated"]).astype(float)
+    if rows.empty:
+        raise InputError(f"buchanan: {FILE} has no rows")
     pairs = rows.groupby(["cue", "translated"])["value"].mean()
     matrix = pairs.unstack().fillna(0.0)
     concepts = tuple(matrix.index)

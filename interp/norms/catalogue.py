@@ -1,5 +1,6 @@
 """Which norms there are, and how to load them by name or from a file."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,12 +25,26 @@ def load(name: str) -> NormSet:
     InputError
         If there is no such name or file, a file's checksum is wrong, or a table is malformed.
     """
+    check_name(name)
+    return NORMS[name]() if name in NORMS else table.load(Path(name))
+
+
+def check_name(name: str, folder: Path = Path()) -> None:
+    """Refuse what is neither the name of a norm set nor the path of a table (seen from `folder`) that is there.
+
+    Raises
+    ------
+    InputError
+        Saying which of the two it is not.
+    """
     if name in NORMS:
-        return NORMS[name]()
-    path = Path(name)
+        return
+    path = folder / name
     if path.suffix.lower() in table.ENDINGS:
-        return table.load(path)
-    if path.exists():
+        if not os.path.isfile(path):  # and not path.is_file(), which raises for what cannot be a name
+            raise InputError(f"{path} is a folder" if os.path.isdir(path) else f"no file of norms at {path}")
+        return
+    if os.path.exists(path):
         raise InputError(f"norms {name!r}: a file of norms ends in {' or '.join(table.ENDINGS)}")
     raise InputError(unknown("norm set", name, NORMS, "interp norms") + "; or give the path of a .csv or .tsv")
 

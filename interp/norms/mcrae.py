@@ -34,11 +34,12 @@ def load() -> NormSet:
 
 
 def _rows() -> pd.DataFrame:
-    rows = pd.read_csv(datasets.read("mcrae", FILE), sep="\t", dtype=str, keep_default_na=False)
-    missing = {"Concept", "Feature", "WB_Label", "BR_Label", "Prod_Freq"} - set(rows.columns)
-    if missing:
-        raise InputError(f"mcrae: {FILE} lacks the columns {sorted(missing)}")
-    rows["value"] = pd.to_numeric(rows["Prod_Freq"]).astype(float)
+    with datasets.reading("mcrae", FILE) as content:
+        rows = pd.read_csv(content, sep="\t", dtype=str, keep_default_na=False)
+        missing = {"Concept", "Feature", "WB_Label", "BR_Label", "Prod_Freq"} - set(rows.columns)
+        if missing or rows.empty:
+            raise InputError(f"mcrae: {FILE} lacks {f'the columns {sorted(missing)}' if missing else 'any row'}")
+        rows["value"] = pd.to_numeric(rows["Prod_Freq"]).astype(float)
     return rows
 
 

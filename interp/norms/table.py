@@ -63,35 +63,57 @@ def load(
 def _read(path: Path) -> pd.DataFrame:
     tabs = path.suffix.lower() == ".tsv"
     try:
-        rows = pd.read_csv(
+        lines = pd.read_csv(
             path,
             sep="\t" if tabs else ",",
             quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL,
             dtype=str,
             keep_default_na=False,
-            encoding="utf-8",
+            encoding="utf-8-sig",
+            header=None,  # pandas would rename a column that occurs twice, and shift rows longer than the header
+            skip_blank_lines=False,  # so that the index counts lines
         )
     except FileNotFoundError:
         raise InputError(f"no file of norms at {path}") from None
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no table of norms: {error}; save it as UTF-8") from None
+    except (OSError, ValueError) as error:  # pandas' own are kinds of ValueError
         raise InputError(f"{path} is no table of norms: {str(error).strip().splitlines()[0]}") from None
-    missing = [column for column in REQUIRED if column not in rows.columns]
-    if missing:
-        raise InputError(
-            f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; a table of norms has "
-            f"{', '.join(REQUIRED)} (and may have {', '.join(OPTIONAL)})"
-        )
+    lines = lines.apply(lambda column: column.str.strip())
+    lines = lines[(lines != "").any(axis=1)]
+    if lines.empty:
+        raise InputError(f"{path} is empty; a table of norms begins with a line {', '.join(REQUIRED)}")
+    rows = lines.iloc[1:].set_axis(lines.iloc[0].to_list(), axis=1)
+    _check_columns(path, rows.columns.to_list())
     if rows.empty:
         raise InputError(f"{path} has a header line and no rows")
-    blank = (rows["concept"].str.strip() == "") | (rows["feature"].str.strip() == "")
+    pair = rows[["concept", "feature"]]
+    blank = (pair == "").any(axis=1)
     if blank.any():
         _refuse(path, rows, blank, lambda _: "the concept or the feature is empty")
+    control = pair.apply(lambda names: names.str.contains(r"[\x00-\x1f\x7f]")).any(axis=1)
+    if control.any():
+        _refuse(path, rows, control, lambda r: f"control characters in {r['concept']!r} or {r['feature']!r}")
     return rows
+
+
+def _check_columns(path: Path, columns: list[str]) -> None:
+    missing = [column for column in REQUIRED if column not in columns]
+    if missing:
+        found = ", ".join(map(repr, columns))
+        raise InputError(
+            f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; a table of norms has "
+            f"{', '.join(REQUIRED)} (and may have {', '.join(OPTIONAL)}), separated by commas in a .csv and by tabs in "
+            f"a .tsv; this one has {found[:200]}"
+        )
+    for column in (*REQUIRED, *OPTIONAL):
+        if columns.count(column) > 1:
+            raise InputError(f"{path} has the column {column} twice")
 
 
 def _refuse(path: Path, rows: pd.DataFrame, wrong: "pd.Series[bool]", message) -> None:  # type: ignore[no-untyped-def]
     first = int(np.flatnonzero(wrong.to_numpy())[0])
-    raise InputError(f"{path}, line {first + 2}: {message(rows.iloc[first])}")
+    raise InputError(f"{path}, line {rows.index[first] + 1}: {message(rows.iloc[first])[:200]}")
 
 
 def _one_each(path: Path, rows: pd.DataFrame, of: str, what: str) -> dict[str, str]:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from jaxtyping import Float
 
 from interp.attention.reading import Reading, mean_map
-from interp.errors import InputError
 from interp.report import style, svg, views
 
 
-def figure(found: Reading, path: Path, layer: int | None, head: int | None) -> None:
-    """Write the maps as one SVG: of a head, of a layer (mean over heads), or of every layer; before and after."""
+def figure(found: Reading, layer: int | None, head: int | None) -> str:
+    """The maps as one SVG: of a head, of a layer (mean over heads), or of every layer; before and after."""
     import matplotlib.pyplot as plt
 
     from interp.report.figures import attention_maps
 
-    if path.suffix != ".svg":
-        raise InputError(f"--out {path}: the figure is an SVG, so end its name in .svg")
     style.apply()
     maps: dict[str, Float[np.ndarray, "query key"]] = {}
     tokens = {}
@@ -35,19 +30,12 @@ def figure(found: Reading, path: Path, layer: int | None, head: int | None) -> N
     alt = f"Attention maps of {' '.join(found.tokens)}: {', '.join(maps)}"
     content = svg.standalone(drawn, alt)
     plt.close(drawn)
-    _write(path, content)
+    return content
 
 
-def view(found: Reading, path: Path, layer: int | None) -> None:
-    """Write the BertViz view of one layer, or of the first, the middle and the last one, as one file."""
+def view(found: Reading, layer: int | None) -> str:
+    """The BertViz view of one layer, or of the first, the middle and the last one, as one file."""
     count = len(found.after)
     layers = sorted({1, (count + 1) // 2, count}) if layer is None else [layer]
     title = f"{found.subject}: {found.perturbation}"
-    _write(path, views.attention_page([m[0] for m in found.after], found.tokens, title, layers=layers, standalone=True))
-
-
-def _write(path: Path, content: str) -> None:
-    try:
-        path.write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from None
+    return views.attention_page([m[0] for m in found.after], found.tokens, title, layers=layers, standalone=True)

@@ -40,10 +40,9 @@ def source(chapter: str) -> Path:
     InputError
         For an unknown chapter.
     """
-    path = project_root() / "notebooks" / f"{chapter}.md"
-    if not path.is_file():
+    if chapter not in names():  # and not whether there is such a file: no name leads out of the folder
         raise InputError(unknown("chapter", chapter, names()))
-    return path
+    return project_root() / "notebooks" / f"{chapter}.md"
 
 
 def read(chapter: str) -> Any:
@@ -112,14 +111,44 @@ def check(profile: Profile) -> None:
         check_parameter(f"profile {profile.name}", together, key, value)
 
 
+def check_given(profile: Profile, given: Mapping[str, Any]) -> None:
+    """Check parameters that are given to all chapters of a profile: one knows each, and those that do can run with it.
+
+    Raises
+    ------
+    InputError
+        Naming the parameter.
+    """
+    all_parameters = {chapter: parameters(chapter) for chapter in profile.chapters}
+    together = {k: None for known in all_parameters.values() for k in known}
+    for key, value in given.items():
+        check_parameter("all chapters", together, key, value)
+        for chapter, known in all_parameters.items():
+            if key in known:
+                check_parameter(f"chapter {chapter}", known, key, value)
+
+
 def check_parameter(where: str, known: Mapping[str, Any], key: str, value: Any) -> None:
-    """Check one parameter against the defaults of a chapter."""
+    """Check one parameter: the chapter has it, its type is the default's, and the value is one that can be."""
+    from interp.report.parameters import check_value
+
     if key not in known:
         raise InputError(f"{where}: {unknown('parameter', key, list(known))}")
     default = known[key]
-    number = isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool)
-    if default is not None and value is not None and type(value) is not type(default) and not number:
+    if default is not None and value is not None and not _alike(default, value):
         raise InputError(f"{where}: parameter {key} takes {type(default).__name__}, as in {default!r}, not {value!r}")
+    try:
+        check_value(key, value, nothing_is_meant=default is None)
+    except InputError as error:
+        raise InputError(f"{where}: parameter {key}: {error}") from None
+
+
+def _alike(default: Any, value: Any) -> bool:
+    """Whether a value has the type of the default; items of a list that of the first item there."""
+    if isinstance(default, list):
+        return isinstance(value, list) and all(_alike(default[0], item) for item in value if default)
+    number = isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool)
+    return number or type(value) is type(default)
 
 
 def given(pairs: list[str]) -> dict[str, Any]:
@@ -139,8 +168,8 @@ def given(pairs: list[str]) -> dict[str, Any]:
             raise InputError(f"parameter {pair!r}: write name=value")
         try:
             found[key] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise InputError(f"parameter {key}: {value!r} is no valid value") from None
+        except (yaml.YAMLError, ValueError, RecursionError):  # a date that there is not, brackets without end
+            raise InputError(f"parameter {key}: {value[:120]!r} is no valid value") from None
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,16 +63,16 @@ def execution_html(
     rows = [
         [
             f'<a href="{chapters}{html.escape(name)}.html">{html.escape(titles[name])}</a>',
-            html.escape(run["finished"].replace("T", " ").removesuffix("+00:00")),
+            f'<span class="short">{html.escape(run["finished"].replace("T", " ")[:16])}</span>',
             f"{run['seconds']:.0f} s",
             f"{run['compute']:.0f} s",
             f"{run['stored']} ({run['replayed']} replayed)",
             html.escape(run["commit"]),
-            html.escape(", ".join(sorted({name.partition("@")[0] for name in run["subjects and data"]})) or "–"),
+            html.escape(", ".join(_subjects(run["subjects and data"])) or "–"),
         ]
         for name, run in ((name, runs[name]) for name in titles)
     ]
-    head = ["chapter", "executed (UTC)", "executing", "computing", "stored results", "commit", "subjects and data"]
+    head = ["chapter", "executed (UTC)", "executing", "computing", "stored results", "commit", "subjects"]
     total = sum(run["seconds"] for run in runs.values()) / 60
     computing = sum(run["compute"] for run in runs.values()) / 60
     caption = (
@@ -89,6 +89,12 @@ def execution_html(
         + machines
         + _table("versions", "What numbers and figures depend on.", ["library", "version"], versions)
     )
+
+
+def _subjects(identities: Iterable[str]) -> list[str]:
+    """The subjects by their last name, without what was done to them; whole identities are at the end of a chapter."""
+    named = (name for name in identities if not name.startswith("data "))
+    return sorted({name.partition("@")[0].rpartition("/")[2] for name in named})
 
 
 def _grouped(runs: Mapping[str, Mapping[str, Any]], key: str) -> list[list[str]]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from interp.claims import CLAIMS, Reading, readings
 from interp.claims.ledger import BODY
+from interp.report.page import unbroken
 from interp.resampling import with_interval
 from interp.subjects.catalogue import Name
 
@@ -29,7 +30,7 @@ def ledger_html(ledger: pd.DataFrame, chapters: str = "chapters/") -> str:
         Where the pages of the chapters lie, seen from the page that shows this.
     """
     everything = readings()
-    glance = "".join(_glance(claim, ledger[ledger["claim"] == claim]) for claim in CLAIMS)
+    glance = "".join(_glance(claim, ledger) for claim in CLAIMS)
     sections = "".join(
         _section(claim, ledger[ledger["claim"] == claim], [r for r in everything if r.claim == claim], chapters)
         for claim in CLAIMS
@@ -46,9 +47,37 @@ def ledger_html(ledger: pd.DataFrame, chapters: str = "chapters/") -> str:
     )
 
 
-def _glance(claim: str, rows: pd.DataFrame) -> str:
-    trained = rows[~rows["subject"].map(_is_twin)]
-    here, known = (counts(trained.loc[trained["source"] == s, "outcome"]) for s in ("build", "reference"))
+def ledger_markdown(ledger: pd.DataFrame) -> str:
+    """The table of claims alone, for a page that is not part of the book (the README)."""
+    lines = ["| claim | the paper says | here | reference |", "|---|---|---|---|"]
+    for claim in CLAIMS:
+        cells = (
+            ", ".join(_told(*each) for each in counted(_trained(ledger, claim, source)).items()) or "–"
+            for source in ("build", "reference")
+        )
+        lines.append(f"| {claim} | {CLAIMS[claim].statement} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def counted(outcomes: Iterable[str]) -> dict[str, int]:
+    """How often each outcome is there, in the order of `GLYPHS`."""
+    found = pd.Series(list(outcomes), dtype=object).value_counts()
+    return {outcome: int(found[outcome]) for outcome in GLYPHS if outcome in found}
+
+
+def counts(outcomes: Iterable[str]) -> str:
+    """A chip for each outcome that is there, with how often."""
+    return " ".join(chip(*each) for each in counted(outcomes).items()) or "–"
+
+
+def _trained(ledger: pd.DataFrame, claim: str, source: str) -> pd.Series:
+    """Outcomes of a claim, untrained twins left out."""
+    rows = ledger[(ledger["claim"] == claim) & (ledger["source"] == source)]
+    return rows.loc[~rows["subject"].map(_is_twin), "outcome"]
+
+
+def _glance(claim: str, ledger: pd.DataFrame) -> str:
+    here, known = (counts(_trained(ledger, claim, source)) for source in ("build", "reference"))
     statement = html.escape(CLAIMS[claim].statement)
     return (
         f'<tr><th scope="row"><a href="#claim-{claim}">{claim}</a></th><td>{statement}</td>'
@@ -61,15 +90,13 @@ def _is_twin(subject: str) -> bool:
     return bool(subject) and Name.parse(subject).twin is not None
 
 
-def counts(outcomes: Iterable[str]) -> str:
-    """A chip for each outcome that is there, with how often."""
-    found = pd.Series(list(outcomes), dtype=object).value_counts()
-    return " ".join(chip(o, int(found[o])) for o in GLYPHS if o in found) or "–"
+def _told(outcome: str, count: int) -> str:
+    return f"{count} {PLURAL.get(outcome, outcome) if count > 1 else outcome}"
 
 
 def chip(outcome: str, count: int | None = None) -> str:
     """An outcome, or a number of them, told by colour, sign and word."""
-    told = outcome if count is None else f"{count} {PLURAL.get(outcome, outcome) if count > 1 else outcome}"
+    told = outcome if count is None else _told(outcome, count)
     mark = f'<span aria-hidden="true">{GLYPHS[outcome]}</span>'
     return f'<span class="interp-chip" data-outcome="{outcome}">{mark} {told}</span>'
 
@@ -90,7 +117,8 @@ def _section(claim: str, rows: pd.DataFrame, readings_of: list[Reading], chapter
         where = f"{chapters}{reading.chapter}.html#{reading.figure}"
         shown = "figure" if kind == "fig" else "table"
         link = f'<a href="{where}" aria-label="{shown} {name} of {reading.chapter}">{shown}</a>'
-        lines += f'<tr><th scope="row">{html.escape(reading.statement)}</th>{cells}<td>{link}</td></tr>'
+        named = f"{html.escape(reading.statement)}<br><small>{reading.id}</small>"
+        lines += f'<tr><th scope="row">{named}</th>{cells}<td>{link}</td></tr>'
     told = html.escape(CLAIMS[claim].literature)
     head = head or '<th scope="col">outcome</th>'
     return (
@@ -112,8 +140,8 @@ def cell(row: pd.Series) -> str:
     """One outcome with its statistic, interval and note."""
     if row["outcome"] == "not run":
         return f"{chip('not run')}<br><small>{html.escape(str(row['note']))}</small>"
-    numbers = with_interval(row["statistic"], row["low"], row["high"])
+    numbers = unbroken(with_interval(row["statistic"], row["low"], row["high"]))
     p = row["p_holm"]
-    told = "" if pd.isna(p) or p >= 1 else f", p {'&lt; .01' if p < 0.01 else f'= {p:.2f}'}"
+    told = "" if pd.isna(p) or p >= 1 else f", p&nbsp;{'&lt;&nbsp;.01' if p < 0.01 else f'=&nbsp;{p:.2f}'}"
     note = f"<br><small>{html.escape(row['note'])}</small>" if row["note"] else ""
     return f"{chip(row['outcome'])}<br>{numbers}{told}{note}"

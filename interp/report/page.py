@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import numbers
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import pandas as pd
 
 from interp import claims
 from interp.claims import ledger
-from interp.report import style, svg
+from interp.report import full_size, style, svg
 from interp.report.drawn import source_link
 from interp.report.provenance import MIME, provenance
 
@@ -21,13 +22,22 @@ if TYPE_CHECKING:
 
     from interp.claims import Verdict
 
+SHORT = 24
+"""Characters up to which the name of a row stays on one line."""
+
 _started = time.perf_counter()
+_named: dict[str, Any] = {}
+"""What this page has glued."""
+_judged: list[dict[str, Any]] = []
+"""The verdicts it has filed."""
 
 
 def begin() -> None:
     """Set the page up: the figures' style, and the clock."""
     global _started
     _started = time.perf_counter()
+    _named.clear()
+    _judged.clear()
     style.apply()
 
 
@@ -44,6 +54,7 @@ def glue(**values: Any) -> None:
         elif isinstance(value, numbers.Real) and not isinstance(value, bool):
             value = float(value)
         put(name, value, display=False)
+        _named[name] = value
 
 
 def ratio(part: float, whole: float) -> float:
@@ -111,7 +122,22 @@ def show_verdicts(verdicts: Mapping[str, Mapping[str, Verdict]], *, caption: str
 
     told = table_html(claims.verdict_table(verdicts), "verdicts", caption=caption)
     filed = ledger.records(verdicts, **labels)
+    _judged.extend(filed)
     display({"text/html": told, ledger.MIME: filed, "text/plain": f"{len(filed)} verdicts"}, raw=True)
+
+
+def show_reference(chapter: str, **parameters: Any) -> None:
+    """Show what the run of `chapter` at full size found, beside what this page has glued and filed so far.
+
+    Parameters
+    ----------
+    parameters
+        Of this page: those that say of what and of how much. Where the run at full size had the same, this page is of
+        full size itself, and says so.
+    """
+    from IPython.display import HTML, display
+
+    display(HTML(full_size.section(chapter, _named, _judged, parameters)))
 
 
 def table_html(
@@ -131,7 +157,7 @@ def table_html(
         if callable(form):
             return html.escape(form(value))
         # "z": no minus sign before a zero.
-        return html.escape(format(value, f"z{form}" if form and form.startswith(".") else form or ""))
+        return html.escape(unbroken(format(value, f"z{form}" if form and form.startswith(".") else form or "")))
 
     numeric = {c for c in table.columns if pd.api.types.is_numeric_dtype(table[c])}
     head = "".join(
@@ -142,12 +168,18 @@ def table_html(
         first, *rest = (
             (' class="num"' if c in numeric else "", cell(c, v)) for c, v in zip(table.columns, row, strict=True)
         )
-        body += f'<tr><th scope="row">{first[1]}</th>' + "".join(f"<td{k}>{v}</td>" for k, v in rest) + "</tr>"
+        short = ' class="short"' if len(first[1]) <= SHORT else ""
+        body += f'<tr><th scope="row"{short}>{first[1]}</th>' + "".join(f"<td{k}>{v}</td>" for k, v in rest) + "</tr>"
     return (
         f'<figure class="interp-table" id="tab-{key}"><figcaption>{html.escape(caption)}</figcaption>'
         f'<div class="interp-scroll" tabindex="0" role="group" aria-label="table {key}"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></figure>"
     )
+
+
+def unbroken(text: str) -> str:
+    """Text in which an interval, ``[low, high]``, is never broken into two lines."""
+    return re.sub(r"\[([^\s,\]]+), ([^\s,\]]+)\]", "[\\1,\N{NO-BREAK SPACE}\\2]", text)
 
 
 def end(**parameters: Any) -> None:

@@ -55,6 +55,7 @@ def provenance(parameters: Mapping[str, Any], seconds: float) -> tuple[str, dict
         "commit": commit(),
         "parameters": {k: repr(v) for k, v in parameters.items()},
         "subjects and data": sorted(map(_short, {v for u in store.used for v in u.meta["identities"].values()})),
+        "identities": {str(u.meta["arguments"][k]): v for u in store.used for k, v in u.meta["identities"].items()},
         "stored": len(store.used),
         "replayed": sum(u.replayed for u in store.used),
         "compute": sum(u.seconds for u in store.used),

@@ -37,8 +37,7 @@ def inline(figure: Figure, key: str, alt: str) -> str:
     drawn = re.sub(r"<!--.*?-->\s*", "", drawn, flags=re.DOTALL)
     for colour, page in PAGE_COLOURS.items():
         drawn = drawn.replace(colour, page)
-    drawn = re.sub(r'\bid="([^"]+)"', rf'id="{key}-\1"', drawn)
-    drawn = re.sub(r'(xlink:href="|url\()#([^")]+)', rf"\1#{key}-\2", drawn)
+    drawn = prefixed(drawn, key)
     # One decimal of a point is finer than any screen; it halves the page. Inside tags only: labels keep their digits.
     drawn = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(-?\d+\.\d)\d+", r"\1", tag.group()), drawn)
     width, height = (float(re.search(rf'<svg[^>]*\b{x}="([\d.]+)pt"', drawn).group(1)) for x in ("width", "height"))  # type: ignore[union-attr]
@@ -48,6 +47,12 @@ def inline(figure: Figure, key: str, alt: str) -> str:
         'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
     )
     return re.sub(r"<svg[^>]*>", lambda _: opening, drawn, count=1, flags=re.DOTALL)
+
+
+def prefixed(markup: str, prefix: str) -> str:
+    """Markup with every id, and every reference to one, under a prefix: two figures of one key can share a page."""
+    markup = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', markup)
+    return re.sub(r'(href="|url\()#([^")]+)', rf"\1#{prefix}-\2", markup)
 
 
 def standalone(figure: Figure, title: str) -> str:

@@ -176,9 +176,7 @@ def plan(sweep: Sweep) -> Plan:
             if own_twins and _is_twin(subject):
                 left_out.append((chapter, subject))
                 continue
-            norms_and_seeds: Iterable[tuple[str | None, int | None]]
-            norms_and_seeds = product(sweep.norms or (None,), sweep.seeds or (None,))
-            for norms, seed in norms_and_seeds:
+            for norms, seed in product(sweep.norms or (None,), sweep.seeds or (None,)):
                 run = _run(chapter, known, subject, norms, seed)
                 runs.setdefault((chapter, run.name), run)
     return Plan(tuple(runs.values()), tuple(left_out))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import html
-import json
 from typing import Any
 
+from interp.report.views import script_json
 from interp.residual.tracing import TextTrace
 
 PAGE = """<!doctype html>
@@ -92,12 +92,10 @@ def tracing_page(subject: str, method: Any, traced: TextTrace) -> str:
             for name, layers in forms.items()
         },
     }
-    # Inside a script element only "<" could end it; as an escape it is the same JSON.
-    safe = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
     return PAGE.format(
         title=html.escape(f"{subject}: contributions by {method.name}"),
         definition=html.escape(method.definition[0].upper() + method.definition[1:]),
         source=html.escape(method.source),
         caveat=html.escape(f"; it is no own share here: {method.caveat}" if method.caveat else ""),
-        data=safe,
+        data=script_json(data),
     )

@@ -24,6 +24,9 @@ from interp.errors import InputError
 from interp.files import replacing
 from interp.profile import project_root
 
+_TOKEN = "\N{REPLACEMENT CHARACTER}token"
+"""Stands for a token, with its number, until BertViz has drawn."""
+
 SCRIPTS = ("d3.min.js", "jquery.min.js")
 """Vendored under ``book/_static/bertviz`` (licences and checksums there)."""
 
@@ -70,6 +73,15 @@ def page(title: str, body: str, *, head: str = "", style: str = "") -> str:
     )
 
 
+def script_json(value: Any) -> str:
+    """JSON for inside a ``<script>``: only ``<`` could end it or open a comment, and as an escape it is the same JSON.
+
+    >>> print(script_json(["</script>"]))
+    ["\\u003c/script>"]
+    """
+    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+
+
 def attention_page(
     maps: Sequence[Float[Tensor, "head query key"]],
     tokens: Sequence[str],
@@ -97,14 +109,16 @@ def attention_page(
     if find_spec("bertviz") is None:
         raise InputError("BertViz is not installed: pip install 'llms-explaint[book]'")
     from bertviz import head_view
+    from bertviz.util import format_special_chars
 
     # BertViz wants a batch of one. Rounded (in float64, so that .058 is spelled so), a page is a third as large.
     wanted = [m.detach().cpu().double().mul(1000).round().div(1000)[None] for m in maps]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # BertViz leaves the file of its script to be closed by chance
-        shown = head_view(
-            wanted, list(tokens), include_layers=[x - 1 for x in layers], prettify_tokens=True, html_action="return"
-        ).data
+        # BertViz does not escape tokens: it gets numbers for them, and they are put in below.
+        numbers = [f"{_TOKEN}{i}" for i in range(len(tokens))]
+        include = [x - 1 for x in layers]
+        shown = head_view(wanted, numbers, include_layers=include, prettify_tokens=False, html_action="return").data
     shown = re.sub(r'<script src="https?://[^"]*"></script>', "", shown)
     shown = re.sub(r"paths: \{[^}]*\}", "paths: {}", shown)
     shown = re.sub(r"bertviz-[0-9a-f]{32}", "bertviz-view", shown)
@@ -112,6 +126,8 @@ def attention_page(
     shown = shown.replace('<select id="layer">', '<select id="layer" aria-label="Layer">')
     if "http://" in re.sub(r"http://www\.w3\.org\S*", "", shown) or "src=" in shown:
         raise ValueError("the view would load something from elsewhere")
+    spelled = format_special_chars(list(tokens))
+    shown = re.sub(rf'"{re.escape(json.dumps(_TOKEN)[1:-1])}(\d+)"', lambda m: script_json(spelled[int(m[1])]), shown)
     shown = f"<script>{_AMD}</script>{shown}"
     style = "svg text { fill: var(--ink); } #vis { min-width: 380px; overflow-x: auto; }"
     return page(title, shown, head=_scripts(standalone), style=style)
@@ -139,7 +155,7 @@ def game_page(rounds: Sequence[dict[str, Any]], title: str, question: str) -> st
         for map_ in each["maps"]:
             map_["cells"] = np.round(np.asarray(map_["cells"], dtype=float), 2).tolist()
     here = Path(__file__).parent
-    data = json.dumps({"question": question, "rounds": list(rounds)}, ensure_ascii=False).replace("</", "<\\/")
+    data = script_json({"question": question, "rounds": list(rounds)})
     body = (
         '<main id="game" aria-labelledby="question"></main>\n'
         f'<script type="application/json" id="data">{data}</script>\n'

@@ -73,7 +73,7 @@ def block(text: str, where: str, key: str) -> yaml.CollectionNode:
         Where `text` is no YAML, has no such key, holds nothing there, or writes it in braces or brackets.
     """
     try:
-        found = find(yaml.compose(text), key)
+        found = find(yaml.compose(text, Loader=yaml.SafeLoader), key)
     except yaml.YAMLError as error:
         raise InputError(f"{where} is no valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(found, yaml.CollectionNode) or found.flow_style or not found.value or not text.endswith("\n"):

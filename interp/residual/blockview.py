@@ -20,6 +20,27 @@ def wide(x: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
+class Affine:
+    """A matrix with its bias."""
+
+    weight: Float[Tensor, "inner outer"]
+    bias: Float[Tensor, "outer"] | None
+
+    @classmethod
+    def of(cls, module: nn.Module) -> Affine:
+        """Read a Linear of torch, quantised or not, or a Conv1D of transformers."""
+        weight, bias = module.weight, getattr(module, "bias", None)
+        if callable(weight):  # quantised: both have to be asked for
+            weight, bias = weight().dequantize(), bias()
+        weight = weight if type(module).__name__ == "Conv1D" else weight.T
+        return cls(wide(weight), None if bias is None else wide(bias))  # type: ignore[arg-type]
+
+    def __call__(self, x: Float[Tensor, "*batch inner"], *, bias: bool = True) -> Float[Tensor, "*batch outer"]:
+        """The product, with the bias where there is one and it is wanted."""
+        return x @ self.weight if self.bias is None or not bias else x @ self.weight + self.bias
+
+
+@dataclass(frozen=True)
 class Norm:
     """A LayerNorm, or an RMSNorm (no centring, no shift), as a scale on each vector once its divisor is known."""
 
@@ -63,26 +84,19 @@ class Norm:
         """The norm of one part of a sum, given the divisor of the whole; parts then add up, the shift apart."""
         return self.folded(x) / divisor
 
+    def after(self, matrix: Affine) -> Affine:
+        """The matrix with this norm after it, the division and the shift apart."""
+        return Affine(self.folded(matrix.weight), None if matrix.bias is None else self.folded(matrix.bias))
 
-@dataclass(frozen=True)
-class Affine:
-    """A matrix with its bias."""
-
-    weight: Float[Tensor, "inner outer"]
-    bias: Float[Tensor, "outer"] | None
-
-    @classmethod
-    def of(cls, module: nn.Module) -> Affine:
-        """Read a Linear of torch, quantised or not, or a Conv1D of transformers."""
-        weight, bias = module.weight, getattr(module, "bias", None)
-        if callable(weight):  # quantised: both have to be asked for
-            weight, bias = weight().dequantize(), bias()
-        weight = weight if type(module).__name__ == "Conv1D" else weight.T
-        return cls(wide(weight), None if bias is None else wide(bias))  # type: ignore[arg-type]
-
-    def __call__(self, x: Float[Tensor, "*batch inner"], *, bias: bool = True) -> Float[Tensor, "*batch outer"]:
-        """The product, with the bias where there is one and it is wanted."""
-        return x @ self.weight if self.bias is None or not bias else x @ self.weight + self.bias
+    def before(self, matrix: Affine) -> Affine:
+        """The matrix with this norm before it, the division apart; the shift goes into the bias."""
+        weight = matrix.weight * self.weight[:, None]
+        if self.centred:
+            weight = weight - weight.mean(dim=0)
+        if self.bias is None:
+            return Affine(weight, matrix.bias)
+        shift = self.bias @ matrix.weight
+        return Affine(weight, shift if matrix.bias is None else shift + matrix.bias)
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,8 @@ class ForwardPass:
 
         Raises
         ------
+        InputError
+            For a subject whose attention gives no weights.
         ValueError
             For a padded batch: `Subject.batches` makes batches of one length.
         """
@@ -67,6 +69,7 @@ class ForwardPass:
         finally:
             for handle in handles:
                 handle.remove()
+        subject.maps(trace)
         views = tuple(BlockView.of(subject.anatomy, block, trace, i) for i, block in enumerate(subject.blocks))
         return cls(subject, batch, views, tuple(calls), probes, seed)
 

@@ -92,6 +92,34 @@ class Deal:
         return cls(sorted(order[:first]), sorted(order[first:second]), sorted(order[second:]), torch.from_numpy(out))
 
 
+class References:
+    """Types and targets of at most `REFERENCES` positions out of a stream of `count`; the others are let go."""
+
+    def __init__(self, count: int, seed: int) -> None:
+        self._chosen = torch.from_numpy(generator(seed, "identity", "references").permutation(count)[:REFERENCES])
+        self._passed = 0
+        self._types: list[Tensor] = []
+        self._targets: dict[str, list[Tensor]] = {t: [] for t in TARGETS}
+
+    def add(self, types: Int[Tensor, "token"], targets: Mapping[str, Float[Tensor, "token width"]]) -> None:
+        """Offer the positions of one batch."""
+        here = self._chosen - self._passed
+        mine = here[(here >= 0) & (here < len(types))].to(types.device)
+        self._passed += len(types)
+        self._types.append(types[mine])
+        for target, kept in self._targets.items():
+            kept.append(targets[target][mine])
+
+    @property
+    def types(self) -> Int[Tensor, "reference"]:
+        """Of the positions drawn."""
+        return torch.cat(self._types)
+
+    def vectors(self) -> dict[str, Float[Tensor, "reference width"]]:
+        """What states at the positions drawn are matched with."""
+        return {target: torch.cat(kept) for target, kept in self._targets.items()}
+
+
 class Fitted:
     """What the fitting and development sentences leave behind, per target: means, maps, references, seen types."""
 
@@ -99,9 +127,11 @@ class Fitted:
         self.seen = torch.zeros(len(subject.embeddings), dtype=torch.bool)
         layers, width = subject.n_layers + 1, subject.width
         fit, development = ({t: [Moments(width, width) for _ in range(layers)] for t in TARGETS} for _ in range(2))
-        kept: list[tuple[Tensor, dict[str, Tensor]]] = []
-        for mine, moments in ((deal.fit, fit), (deal.development, development)):
-            for batch in subject.batches([texts[i] for i in mine], batch_size):
+        fitting = [texts[i] for i in deal.fit]
+        positions = sum(int((~batch.special).sum()) for batch in subject.batches(fitting, batch_size))
+        references = References(positions, seed)
+        for mine, moments in ((fitting, fit), ([texts[i] for i in deal.development], development)):
+            for batch in subject.batches(mine, batch_size):
                 tokens = read(subject, batch)
                 used = ~deal.withheld[tokens.types.cpu()].to(tokens.types.device)
                 targets = {t: tokens.targets(subject, t) for t in TARGETS}
@@ -110,16 +140,13 @@ class Fitted:
                         m.add(tokens.states[layer, used], targets[target][used])
                 if moments is fit:
                     self.seen[tokens.types[used].cpu()] = True
-                    kept.append((tokens.types, targets))
+                    references.add(tokens.types, targets)
         if any(m.n == 0 for by_target in (fit, development) for ms in by_target.values() for m in ms):
             raise InputError("too few texts to fit a map on: give more, or withhold fewer types")
         self.maps: dict[str, list[LinearMap]] = {
             t: [ridge(f, d) for f, d in zip(fit[t], development[t], strict=True)] for t in TARGETS
         }
-        types = torch.cat([k[0] for k in kept])
-        chosen = generator(seed, "identity", "references").permutation(len(types))[:REFERENCES]
-        self.reference_types = types[chosen]
-        self.references = {t: torch.cat([k[1][t] for k in kept])[chosen] for t in TARGETS}
+        self.reference_types, self.references = references.types, references.vectors()
 
     def look(self, target: str, view: str, layer: int, states: Float[Tensor, "*batch width"]) -> Tensor:
         """Unit vectors of states as `view` sees them."""

@@ -15,10 +15,12 @@ from interp.studies.blank_out import blank_out
 from interp.studies.contextual import context_similarity, contextual_scores
 from interp.studies.deployment import cost, output_change, silenced
 from interp.studies.description import description, word_pieces
+from interp.studies.draws import over_draws
 from interp.studies.ground_truth import operating_characteristic, planted_norms, recommended
 from interp.studies.lineup import attention_example, attention_lineup, attention_rounds
 from interp.studies.permutation_null import permutation_null
 from interp.studies.property_inference import property_scores, some_concepts
+from interp.studies.published_faithfulness import published_faithfulness
 from interp.studies.relation_probe import probe_counts, probe_items, probe_scores
 from interp.studies.residual_stream import residual_mixing, traced_text
 from interp.studies.sensitivity import sensitivity, sensitivity_moves, sensitivity_table
@@ -42,6 +44,7 @@ __all__ = [
     "norm_shapes",
     "operating_characteristic",
     "output_change",
+    "over_draws",
     "permutation_null",
     "perplexity",
     "planted_norms",
@@ -49,6 +52,7 @@ __all__ = [
     "probe_items",
     "probe_scores",
     "property_scores",
+    "published_faithfulness",
     "ratings_floor",
     "recommended",
     "residual_mixing",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -77,7 +78,7 @@ def _one_control(
     model = subjects.load(subject, dtype=dtype, device=device)
     form, _, layer = embedding.partition(":")
     if form in FORMS:
-        if not layer.isdigit() or int(layer) > model.n_layers:
+        if not re.fullmatch("[0-9]{1,6}", layer) or int(layer) > model.n_layers:
             raise InputError(f"embedding {embedding!r}: {subject} has layers 0..{model.n_layers}")
         seen = _in_context(subject, form, norms, contexts, per_concept, concepts, batch_size, dtype, device)
         X = seen.vectors[int(layer)]

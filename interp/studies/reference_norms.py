@@ -13,9 +13,13 @@ import pandas as pd
 from interp import norms as norm_sets
 from interp import reference
 from interp.store import Tables
+from interp.verification import Compared, compared
 
 NAME, ENTRY = "norms", "human"
 """Where these results lie in ``book/reference``."""
+
+TOLERANCE = 2e-5
+"""Of numbers that count, and of spectra."""
 
 HUMAN = ("mcrae", "buchanan", "binder")
 
@@ -47,6 +51,12 @@ def make() -> None:
     """
     identities = {name: norm_sets.load(name).checksum for name in (*HUMAN, "everyday")}
     reference.write(NAME, ENTRY, tables(), command=f"make reference ONLY={NAME}", identities=identities)
+
+
+def again() -> Compared:
+    """All of it computed anew, beside what is committed."""
+    fresh = tables()
+    return compared("everything", [(fresh[name], known, ()) for name, known in read().items()], TOLERANCE)
 
 
 def read() -> Tables:

@@ -12,6 +12,7 @@ from interp.controls import CONTROLS
 from interp.inference import Scores, protocols
 from interp.resampling import crossing, interval
 from interp.studies.property_inference import property_scores
+from interp.verification import Compared, compared
 
 NAME = "property-inference"
 """Folder of these results in ``book/reference``."""
@@ -86,7 +87,7 @@ def _run(planned: Planned, controls: tuple[str, ...], *, only_categorised: bool 
     )
 
 
-def compared() -> pd.DataFrame:
+def compared_verdicts() -> pd.DataFrame:
     """Verdicts on the norm sets side by side (P6) and on the mappings side by side (P8), as far as they are planned."""
     by_mapping = {m: {p.norms: p for p in PLAN if p.mapping == m} for m in ("plsr", "ffnn")}
     plsr = {norms: _run(p, COMPARED) for norms, p in by_mapping["plsr"].items()}
@@ -144,13 +145,60 @@ def tables(planned: Planned, found: dict[str, Scores]) -> dict[str, pd.DataFrame
     }
 
 
+SAMPLE = {
+    "minilm-everyday-plsr": ("original", "shuffle-rows"),
+    "minilm-mcrae-plsr": ("original",),
+    "minilm-binder-plsr": ("original", "shuffle-rows"),
+}
+"""Controls that `make verify` computes anew by default: those that take a minute or two. The others take hours."""
+
+KEYS = {
+    "summary": ("control", "scoring", "selection", "metric", "concepts"),
+    "verdicts": ("reading", "selection", "concepts"),
+    "selectivity": ("control", "metric"),
+    "skipped": ("control", "concepts"),
+}
+"""What tells the rows of each table apart, within an entry."""
+
+
+def again(planned: Planned, controls: tuple[str, ...] | None = None) -> Compared:
+    """Some `controls` of an entry computed anew (with every seed), or all of it, beside what is committed."""
+    known = {table: reference.load(NAME, table, [planned.entry]) for table in KEYS}
+    if controls is None:
+        fresh = tables(planned, scores(planned))
+        pairs = [(_comparable(fresh[table]), _comparable(known[table]), keys) for table, keys in KEYS.items()]
+        return compared("everything", pairs)
+    summary = _run(planned, controls).summary().assign(concepts="all")
+    there = known["summary"].query("concepts == 'all'")
+    there = there[there["control"].isin(set(summary["control"]))]
+    return compared(", ".join(controls), [(_comparable(summary), _comparable(there), KEYS["summary"])])
+
+
+def _comparable(table: pd.DataFrame) -> pd.DataFrame:
+    """What another machine has to find again.
+
+    Not the latent sizes: of two that are nearly as good, rounding takes the one or the other. And not the error as a
+    share of the upper bound's: where the norms have fewer features than there are components, the upper bound makes no
+    error, and the share is of what rounding leaves.
+    """
+    if {"metric", "scoring"} <= set(table.columns):
+        table = table[(table["metric"] != "mse") | (table["scoring"] != "of-upper-bound")]
+    return table.drop(columns="latent", errors="ignore")
+
+
+def comparisons_again() -> Compared:
+    """What takes several norm sets or mappings, computed anew, beside what is committed."""
+    known = reference.load(NAME, "verdicts", [COMPARISONS])
+    return compared("everything", [(compared_verdicts(), known, ("reading", "selection", "norms"))])
+
+
 def make_comparisons() -> None:
     """Judge what takes several norm sets or mappings, and write it."""
     before = len(store.used)
     reference.write(
         NAME,
         COMPARISONS,
-        {"verdicts": compared()},
+        {"verdicts": compared_verdicts()},
         command=f"make reference ONLY={COMPARISONS}",
         used=store.used[before:],
     )

@@ -8,6 +8,7 @@ Face id with its revision (``org/name@COMMIT``), or a folder, COMPRESSION one of
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,8 +100,12 @@ for _scheme, _sha256_of_weights in _DECODERS.items():
 TWINS = ("random", "permuted")
 COMPRESSION_NAMES = ("bfloat16", "int8", "blocks", "heads")
 """Those of `compression.COMPRESSIONS`, which cannot be imported here: listing subjects should not take torch."""
+DTYPES = ("float32", "bfloat16", "float16", "float64")
+DEVICES = ("cpu", "cuda", "mps")
+LARGEST_SEED = 2**63 - 1
+"""torch takes no larger one."""
 WEIGHTS = "model.safetensors"
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,8 @@ class Name:
     @classmethod
     def parse(cls, name: str) -> Name:
         """Split off the compression, the twin and its seed."""
-        match = re.fullmatch(rf"(.+?)(?::((?:{'|'.join(COMPRESSION_NAMES)})(?:-[^:]*)?))?(?::(\w+))?(?::(\w+))?", name)
+        pattern = rf"(.+?)(?::((?:{'|'.join(COMPRESSION_NAMES)})(?:-[^:]*)?))?(?::(\w+))?(?::(\w+))?"
+        match = re.fullmatch(pattern, name, re.DOTALL)
         if not match or not name.strip():
             raise InputError("a subject needs a name (interp subjects lists them)")
         base, compression, twin, seed = match.groups()
@@ -124,22 +130,23 @@ class Name:
             return cls(base, None, 0, compression)
         if twin not in TWINS:
             raise InputError(f"subject {name!r}: " + unknown("twin", twin, [*TWINS, *COMPRESSION_NAMES]))
-        if seed is not None and not seed.isdigit():
-            raise InputError(f"subject {name!r}: the seed {seed!r} is not a whole number")
+        if seed is not None and (not re.fullmatch("[0-9]{1,19}", seed) or int(seed) > LARGEST_SEED):
+            raise InputError(f"subject {name!r}: the seed {seed!r} is not a whole number from 0 to {LARGEST_SEED}")
         return cls(base, twin, int(seed or 0), compression)
 
 
-def _source(base: str) -> Source | Path:
+def source_of(base: str) -> Source | Path:
     """Where the files of a base name come from."""
     if base in SUBJECTS:
         return SUBJECTS[base]
-    if Path(base).is_dir():
+    if os.path.isdir(base):
         return Path(base)
     repository, _, revision = base.partition("@")
     if _HUB_ID.fullmatch(repository):
         if not revision:
             raise InputError(
-                f"subject {base!r} has no revision: write {base}@COMMIT, so that the same weights are loaded every time"
+                f"subject {base!r} has no revision: write {repository}@COMMIT, so that the same weights are loaded "
+                "every time"
             )
         return Source(repository, revision, "from the model hub")
     hint = unknown("subject", base, SUBJECTS, "interp subjects")
@@ -149,7 +156,7 @@ def _source(base: str) -> Source | Path:
 def identify(name: str) -> str:
     """What `load(name)` would load, without loading it: revision or checksum, twin and seed."""
     parsed = Name.parse(name)
-    source = _source(parsed.base)
+    source = source_of(parsed.base)
     if isinstance(source, Path):
         what = f"folder:{_folder_checksum(source)}"
     else:
@@ -220,7 +227,7 @@ def model_folder(name: str) -> Path:
         As `load`.
     """
     base = Name.parse(name).base
-    return _folder(base, _source(base))
+    return _folder(base, source_of(base))
 
 
 def load(name: str, *, device: str = "cpu", dtype: str = "float32") -> Subject:
@@ -248,7 +255,7 @@ def load(name: str, *, device: str = "cpu", dtype: str = "float32") -> Subject:
     from interp.subjects.subject import Subject
 
     parsed = Name.parse(name)
-    source = _source(parsed.base)
+    source = source_of(parsed.base)
     torch_dtype = _dtype(dtype)
     check_device(device)
     folder = _folder(parsed.base, source)
@@ -301,20 +308,32 @@ def _pretrained(base: str, folder: Path, anatomy_of: Any) -> tuple[Any, Any]:
 def _dtype(name: str) -> Any:
     import torch
 
-    known = ("float32", "bfloat16", "float16", "float64")
-    if name not in known:
-        raise InputError(unknown("dtype", name, list(known)))
+    check_dtype_name(name)
     return getattr(torch, name)
 
 
+def check_dtype_name(name: str) -> None:
+    """Refuse what is no name of a dtype."""
+    if name not in DTYPES:
+        raise InputError(unknown("dtype", name, list(DTYPES)))
+
+
+def check_device_name(name: str) -> None:
+    """Refuse what is no name of a device, whether or not there is one here."""
+    if not re.fullmatch("cpu|mps|cuda(:[0-9]{1,3})?", name):
+        raise InputError(unknown("device", name, list(DEVICES)))
+
+
 def check_device(name: str) -> None:
+    """Refuse a device that is not here."""
     import torch
 
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise InputError(unknown("device", name, ["cpu", "cuda", "mps"])) from None
+    check_device_name(name)
+    device = torch.device(name)
     if device.type == "cuda" and not torch.cuda.is_available():
         raise InputError(f"device {name!r}: torch sees no CUDA device here; use cpu")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        last = torch.cuda.device_count() - 1
+        raise InputError(f"device {name!r}: the CUDA devices here are cuda:0 to cuda:{last}")
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise InputError(f"device {name!r}: torch sees no Apple GPU here; use cpu")

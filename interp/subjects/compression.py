@@ -25,6 +25,8 @@ class Compression:
     """What the number after the hyphen means; None where there is none."""
     apply: Callable[[Any, float], None]
     """Changes the model in place."""
+    only_on: str | None = None
+    """The kind of device it runs on, where it does not run on all."""
 
 
 COMPRESSIONS: Registry[Compression] = Registry("compression", "interp subjects")
@@ -78,13 +80,17 @@ def _half(model: Any, _amount: float) -> None:
 
 
 def _int8(model: Any, _amount: float) -> None:
-    """Torch's dynamic quantisation: int8 matrices with one scale each; activations are rounded on the way in."""
+    """Torch's dynamic quantisation: int8 matrices with one scale each; activations are rounded on the way in.
+
+    What is not quantised becomes float32, whatever it was: torch's int8 matrices take nothing else.
+    """
     anatomy = anatomy_of(model.config.model_type)
     blocks = part(model, anatomy.blocks)
     if model.device.type != "cpu":
         raise InputError("compression 'int8': torch has dynamic quantisation for the CPU only; use --device cpu")
     if not any(isinstance(m, nn.Linear) for m in blocks.modules()):
         raise InputError(f"compression 'int8': {model.config.model_type} has no linear layers that torch quantises")
+    model.float()
     with warnings.catch_warnings():
         # Deprecated in favour of a package of its own (torchao); nothing else about it has changed.
         warnings.filterwarnings("ignore", message=".*(deprecated|quantize_per).*")
@@ -95,7 +101,7 @@ def _first_blocks(model: Any, amount: float) -> None:
     anatomy = anatomy_of(model.config.model_type)
     blocks = part(model, anatomy.blocks)
     assert isinstance(blocks, nn.ModuleList)
-    if amount != int(amount) or not 1 <= amount <= len(blocks):
+    if not 1 <= amount <= len(blocks) or amount != int(amount):  # in this order: nan and inf are no int
         raise InputError(f"compression 'blocks-{amount:g}': a whole number from 1 to {len(blocks)}")
     del blocks[int(amount) :]
     model.config.num_hidden_layers = int(amount)
@@ -136,7 +142,9 @@ def _strengths(columns: torch.Tensor, config: Any) -> list[float]:
 
 for _one in (
     Compression("bfloat16", "all numbers in 16 bits", None, _half),
-    Compression("int8", "the blocks' matrices in 8 bits, activations rounded on the way in", None, _int8),
+    Compression(
+        "int8", "the blocks' matrices in 8 bits, activations rounded too", None, _int8, only_on="cpu"
+    ),
     Compression("blocks", "only the first blocks", "how many blocks are kept", _first_blocks),
     Compression("heads", "the weakest heads of each block silenced", "the share of heads to silence", _fewer_heads),
 ):

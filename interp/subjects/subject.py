@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -131,6 +132,8 @@ class Subject:
                 yield self._batch([rows[i] for i in index], index)
 
     def _row(self, text: str) -> tuple[list[int], list[int]]:
+        if not _is_unicode(text):
+            raise InputError(f"text {text!r} is not in UTF-8: some of its bytes are no characters")
         coded = self.tokenizer(text, return_special_tokens_mask=True, verbose=False)
         ids, special = coded["input_ids"], coded["special_tokens_mask"]
         if all(special):
@@ -172,6 +175,22 @@ class Subject:
             For a pattern that matches no site.
         """
         return captured(self.model, self.anatomy, sites, detach=detach)
+
+    def maps(self, trace: Trace) -> list[Float[Tensor, "text head query key"]]:
+        """The attention weights of every layer, from a trace that captured them.
+
+        Raises
+        ------
+        InputError
+            For a subject whose attention gives no weights.
+        """
+        found = trace.stack("blocks.*.attn.weights")
+        if len(found) != self.n_layers:
+            raise InputError(
+                f"{self.name} gave attention weights for {len(found)} of its {self.n_layers} layers: load it with "
+                "interp.subjects.load, which sets attention that shows its weights"
+            )
+        return found
 
     def with_embeddings(self, table: Float[Tensor, "token width"]) -> AbstractContextManager[None]:
         """Run with another token-embedding table during the with-block; the subject's own is not touched."""
@@ -266,12 +285,13 @@ class Subject:
         return vectors.cpu().numpy()[[row[lemma] for lemma in lemmas]]
 
     def _site_of_layer(self, site: str) -> str:
-        layer = site.removeprefix("layer:")
-        if layer == site or not layer.isdigit():
+        found = re.fullmatch(r"layer:([0-9]{1,6})", site)
+        if not found:
             raise InputError(f"unknown embedding {site!r}: 'wordpiece' or 'layer:L' with L = 0..{self.n_layers}")
-        if int(layer) > self.n_layers:
+        layer = int(found.group(1))
+        if layer > self.n_layers:
             raise InputError(f"embedding {site!r}: {self.name} has layers 0..{self.n_layers}")
-        return "embed" if int(layer) == 0 else f"blocks.{int(layer) - 1}.resid_post"
+        return "embed" if layer == 0 else f"blocks.{layer - 1}.resid_post"
 
     def _hidden(self, pieces: Sequence[tuple[int, ...]], site: str, batch_size: int) -> Float[Tensor, "word width"]:
         """Mean hidden state over the sub-words, in batches of one length."""
@@ -297,3 +317,12 @@ class Subject:
         first = flags.index(0)
         last = len(flags) - 1 - flags[::-1].index(0)
         return list(coded["input_ids"][:first]), list(coded["input_ids"][last + 1 :])
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether `text` can be spelled in UTF-8; bytes of a shell's argument that are in another encoding cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

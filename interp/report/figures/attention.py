@@ -169,5 +169,5 @@ def lines_by_layer(
             axis.legend(loc="upper left", fontsize=8.5)
         return figure
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels) if len(labels) <= 4 else 3)
     return figure

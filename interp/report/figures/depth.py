@@ -45,7 +45,7 @@ def own_share_by_depth(
         axis.set_xticks(layers if len(layers) <= 7 else layers[:: -(-len(layers) // 7)])
     axes[0, 0].set_ylabel("share of the position")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(tables), 3))
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(tables), 4))
     return figure
 
 

@@ -103,6 +103,7 @@ def probe_selectivity(scores: pd.DataFrame, *, rows: Mapping[str, str], input: s
     axes[0, 0].set_yticks(range(len(rows)), list(rows.values()))
     axes[0, 0].invert_yaxis()
     axes[0, 0].set_xlim(min(0.45, mine["low"][mine["task"] != "selectivity"].min()) - 0.03, 1.03)
+    axes[0, 0].set_xticks([0.5, 0.75, 1.0])
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, labelcolor=INK)
     return figure

@@ -16,7 +16,7 @@ from interp.report.style import INK, PALETTE, WIDTH
 def operating_characteristic(
     rates: pd.DataFrame, *, protocols: Sequence[str], nulls: Sequence[str], doses: Sequence[str]
 ) -> Figure:
-    """One row a protocol, one column a condition: how often it says yes, as an area and a number.
+    """One row a protocol, one column a condition: how often it says yes, as a number on a ground as strong.
 
     Left of the gap a yes is an error, right of it a discovery; they differ in colour.
 
@@ -31,7 +31,7 @@ def operating_characteristic(
     for name, x in columns:
         colour = PALETTE[1] if name in nulls else PALETTE[0]
         for y, rate in enumerate(wide[name]):
-            axis.scatter(x, y, s=420 * rate, color=colour, alpha=0.45, linewidths=0)
+            axis.scatter(x, y, s=420, color=colour, alpha=0.55 * rate, linewidths=0)
             told = f"{rate:.2f}".lstrip("0") if rate < 1 else "1"
             axis.text(x, y, told, ha="center", va="center", color=INK, fontsize=8)
     axis.set_xticks([x for _, x in columns], [name.replace(" ", "\n", 1) for name, _ in columns])

@@ -22,11 +22,11 @@ def training_curves(curves: Mapping[str, pd.DataFrame]) -> Figure:
         By model: columns text, step, loss (see `studies.training_record`).
     """
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.3), sharey=True)
-    for axis, text in zip(axes, ("held out", "train")):
+    for axis, (text, title) in zip(axes, {"held out": "On held-out text", "train": "On training batches"}.items()):
         for (name, table), colour, line, marker in zip(curves.items(), PALETTE, LINES, MARKERS):
             mine = table[table["text"] == text]
             axis.plot(mine["step"], mine["loss"], color=colour, linestyle=line, marker=marker, markersize=4, label=name)
-        axis.set_title(text)
+        axis.set_title(title)
         axis.set_xlabel("step")
     axes[0].set_ylabel("loss (nats a token)")
     handles, labels = axes[0].get_legend_handles_labels()

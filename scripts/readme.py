@@ -1,0 +1,32 @@
+"""`make readme`: write what came out into README.md, from the executed chapters and the committed reference results."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from interp.claims.ledger import ledger  # noqa: E402  (found once the checkout is on the path)
+from interp.errors import InputError  # noqa: E402
+from interp.report.ledger_page import ledger_markdown  # noqa: E402
+
+BEGIN = "<!-- what came out: written by make readme -->\n"
+END = "<!-- end -->\n"
+
+
+def updated(text: str, chapters: Path) -> str:
+    """The README's text with the outcomes of a folder of executed chapters."""
+    before, after = text.split(BEGIN)
+    return f"{before}{BEGIN}\n{ledger_markdown(ledger(chapters))}\n{END}{after.split(END)[1]}"
+
+
+if __name__ == "__main__":
+    readme, chapters = ROOT / "README.md", ROOT / "book" / "chapters"
+    if not any(chapters.glob("*.ipynb")):
+        sys.exit("error: no chapter has been executed yet; run make book")
+    try:
+        readme.write_text(updated(readme.read_text(encoding="utf-8"), chapters), encoding="utf-8")
+    except InputError as error:
+        sys.exit(f"error: {error}")

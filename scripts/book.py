@@ -24,11 +24,13 @@ def where(cores: int, executor: str | None) -> list[str]:
     Raises
     ------
     InputError
-        If there is no such profile.
+        If there is no such profile, or no core.
     """
     from interp.errors import InputError
     from interp.registry import unknown
 
+    if cores < 1:
+        raise InputError(f"CORES={cores}: at least one")
     if executor is None:
         return ["--cores", str(cores)]
     known = sorted(path.parent.name for path in (ROOT / "profiles").glob("*/config.yaml"))
@@ -91,8 +93,6 @@ def book(options: argparse.Namespace) -> int:
     from interp.subjects.catalogue import check_device
 
     try:  # say what is wrong in one line before Snakemake wraps it into many
-        if options.cores < 1:
-            raise InputError(f"CORES={options.cores}: at least one")
         where(options.cores, options.executor)
         loaded = profile.load(options.profile)
         chapters.check(loaded)

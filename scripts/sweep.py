@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT))
 from interp import profile  # noqa: E402  (found once the checkout is on the path)
 from interp.errors import InputError  # noqa: E402
 from interp.report import chapters, comparison, sweeps  # noqa: E402
+from interp.subjects.catalogue import check_device  # noqa: E402
 from scripts import book  # noqa: E402
 
 
@@ -56,7 +57,10 @@ def execute(sweep: sweeps.Sweep, options: argparse.Namespace) -> int:
         For a subject, norms, a parameter or an executor that is not there.
     """
     chapters.check(profile.load(sweep.profile))
-    sweeps.check(sweep, chapters.given(options.given))
+    given = chapters.given(options.given)
+    sweeps.check(sweep, given)
+    if "device" in given and options.executor is None:  # on a cluster it is another machine that has the device
+        check_device(given["device"])
     plan = sweeps.plan(sweep)
     for chapter, twin in plan.left_out:
         print(f"left out: {chapter} for {twin}; it takes the untrained twins of its subject along by itself")

@@ -38,7 +38,7 @@ MARK = "# Two nodes on one machine, for tests/slurm.py, which removes this file 
 CLUSTER = "interp-test"
 NODES = ("n1", "n2")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "scontrol", "sbatch", "srun", "squeue")
-PATIENCE = 900
+PATIENCE = 1800
 """Seconds a sweep may take on a machine that does other things, too."""
 
 SWEEP = {
@@ -82,7 +82,8 @@ def configuration(folder: Path) -> str:
         "SlurmctldPort": free_port(),
         "SlurmUser": "root",
         "AuthType": "auth/munge",
-        "AuthInfo": f"socket={folder}/munge.socket",
+        # SLURM holds a job that it puts back into its queue until old credentials have expired: two minutes by default.
+        "AuthInfo": f"socket={folder}/munge.socket,cred_expire=30",
         "CredType": "cred/munge",
         "StateSaveLocation": f"{folder}/state",
         "SlurmdSpoolDir": f"{folder}/spool.%n",
@@ -339,6 +340,7 @@ def main() -> int:
     if missing or os.geteuid() != 0:
         print(f"error: this needs root and {', '.join(missing) or 'nothing else'}", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what was started is stopped then, too
     with tempfile.TemporaryDirectory(prefix="interp-slurm-", ignore_cleanup_errors=True) as scratch_folder:
         folder = Path(scratch_folder)
         started = time.monotonic()

@@ -90,6 +90,8 @@ def test_subjects_and_norms_are_checked_before_anything_runs(changes, message):
         (["no.yml"], "no sweep file no.yml"),
         (["--executor", "slrm"], "unknown executor 'slrm'; did you mean 'slurm'"),
         (["--set", 'subject="gpt2"'], "parameter subject: a sweep takes it from its file"),
+        (["--cores", "0"], "CORES=0: at least one"),
+        (["--set", "device=gpu"], "unknown device 'gpu'"),
         (["--set", "txts=3"], "unknown parameter 'txts'; did you mean 'texts'"),
     ],
 )

@@ -9,6 +9,7 @@ from interp.errors import InputError
 from interp.residual.blockview import Affine
 from interp.subjects.catalogue import COMPRESSION_NAMES, Name
 from interp.subjects.compression import COMPRESSIONS, silent_heads, weight_bytes
+from tests.tiny import folder as folder_of
 
 TEXT = "the chef thanked the waiter in the garden"
 FAMILIES = ["bert", "gpt2", "llama", "gpt_neox"]
@@ -147,24 +148,30 @@ def test_nothing_silenced_is_nothing_changed(folder):
     torch.testing.assert_close(stream(subjects.load(f"{folder}:heads-0")), stream(subjects.load(folder)))
 
 
-def test_the_output_of_the_same_subject_does_not_move(tiny_folders):
-    name = str(tiny_folders["bert"])
+@pytest.fixture(scope="module")
+def roomy(tmp_path_factory):
+    """A small subject with room for sentences that its vocabulary spells letter by letter."""
+    return str(folder_of("bert", tmp_path_factory.mktemp("roomy"), positions=100))
+
+
+def test_the_output_of_the_same_subject_does_not_move(roomy):
+    name = roomy
     found = studies.output_change(name, name, "crossed", texts=8)
     np.testing.assert_allclose(found.loc["change"], 0, atol=1e-9)
     np.testing.assert_allclose(found.loc["same neighbour"], 1)
 
 
-def test_the_output_of_other_weights_is_that_of_another_sentence_or_further(tiny_folders):
-    name = str(tiny_folders["bert"])
+def test_the_output_of_other_weights_is_that_of_another_sentence_or_further(roomy):
+    name = roomy
     found = studies.output_change(f"{name}:random:1", name, "crossed", texts=8)
     assert found.loc["change", "value"] > 0.5
     assert found.loc["change", "low"] <= found.loc["change", "value"] <= found.loc["change", "high"]
 
 
-def test_change_is_the_mean_distance_over_the_typical_one(tiny_folders):
+def test_change_is_the_mean_distance_over_the_typical_one(roomy):
     from interp import corpora
 
-    name = str(tiny_folders["bert"])
+    name = roomy
     small = f"{name}:blocks-1"
     found = studies.output_change(small, name, "crossed", texts=6)
 
@@ -182,8 +189,8 @@ def test_change_is_the_mean_distance_over_the_typical_one(tiny_folders):
     assert found.loc["change", "value"] == pytest.approx(moved / typical, rel=1e-6)
 
 
-def test_cost_counts_bytes_and_times(tiny_folders):
-    name = str(tiny_folders["bert"])
+def test_cost_counts_bytes_and_times(roomy):
+    name = roomy
     found = studies.cost(f"{name}:bfloat16", name, "crossed", texts=4, rounds=2)
     assert found["share of bytes"] == 0.5
     assert found["fastest"] <= found["times"] <= found["slowest"]

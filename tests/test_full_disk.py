@@ -164,8 +164,8 @@ def test_a_reference_result(disk, how, monkeypatch, capsys):
 
     make(10)
     why = disk.refuse(how)
-    monkeypatch.setattr(make_reference.reference_null, "make", lambda: make(100_000))
-    monkeypatch.setattr(sys, "argv", ["reference.py", "--only", make_reference.reference_null.NAME])
+    monkeypatch.setattr(make_reference.reference_norms, "make", lambda: make(100_000))
+    monkeypatch.setattr(sys, "argv", ["reference.py", "--only", make_reference.reference_norms.NAME])
     assert make_reference.main() == 2
     (told,) = capsys.readouterr().err.splitlines()
     assert told.startswith("error: cannot write ")

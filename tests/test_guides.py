@@ -108,7 +108,7 @@ def test_run_on_a_gpu(folder):
     score = "interp score --folds 3 --latent 3 --metric auc-feature"
     assert scratch.run(score, folder).returncode == 0
     told = follow("run-on-a-gpu", folder)
-    assert "--set device=cuda --set dtype=bfloat16" in told[0]
+    assert "--set 'device=cuda' --set 'dtype=bfloat16'" in told[0]
     assert "--profile gpu" in told[0]
     assert "property-inference" in told[1]
     assert "there already" in told[2]

@@ -60,7 +60,7 @@ STUDIES = {
 def test_five_times_the_texts_hold_no_more(tiny, study, monkeypatch):
     monkeypatch.setattr("interp.residual.identity.REFERENCES", 16)
     most = []
-    for count in (30, 150):
+    for count in (50, 250):
         gc.collect()
         with Live(tiny["bert"].width) as live:
             STUDIES[study](tiny["bert"], texts(count))

@@ -19,7 +19,7 @@ from tests.conftest import ROOT
 from tests.smoke import ONE_PROCESS, cells, execute, files, record
 from tests.warm_kernel import warm_kernels
 
-CLOCK = {"created", "seconds"}
+CLOCK = {"created", "seconds", "checksum"}
 CLOCKED_STUDIES = {"cost"}
 TOLERANCE = 1e-4
 """Absolute and relative, for every number of a stored table (docs/decisions/0004-the-same-numbers-twice.md)."""

@@ -109,7 +109,7 @@ def test_run_on_a_gpu(folder):
     assert scratch.run(score, folder).returncode == 0
     told = follow("run-on-a-gpu", folder)
     assert "--set 'device=cuda' --set 'dtype=bfloat16'" in told[0]
-    assert "--profile gpu" in told[0]
+    assert "--profile 'gpu'" in told[0]
     assert "property-inference" in told[1]
     assert "there already" in told[2]
     planned = scratch.run("snakemake --dry-run --cores 1 --config profile=gpu \"set=['device=cpu']\"", folder)
@@ -120,10 +120,10 @@ def test_run_on_a_gpu(folder):
 def test_run_on_a_cluster(folder):
     told = follow("run-on-a-cluster", folder)
     assert "scripts/book.py" in told[0]
-    assert all("--executor slurm" in line for line in told[0].splitlines())
+    assert all("--executor 'slurm'" in line for line in told[0].splitlines())
     assert "This was a dry-run" in told[1]
     assert re.search(r"^run +10$", told[1], re.MULTILINE), told[1]
-    assert "scripts/sweep.py config/sweep-mine.yml --cores 2 --executor slurm" in told[2]
+    assert "scripts/sweep.py 'config/sweep-mine.yml' --cores '2' --executor 'slurm'" in told[2]
 
 
 @pytest.mark.slow

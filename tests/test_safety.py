@@ -177,8 +177,8 @@ def test_what_the_command_line_writes_runs_nothing_of_a_text(traced):
 def test_tables_figures_and_frames_show_text_as_text(tmp_path):
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(layout="none")
-    axes.set_title(HOSTILE.replace("$", ""))
+    figure, axes = plt.subplots(figsize=(20, 3))
+    axes.set_title(HOSTILE.replace("$", ""), fontsize=4)
     drawn = svg.inline(figure, "x", HOSTILE) + svg.standalone(figure, HOSTILE).split("?>", 1)[1]
     plt.close(figure)
     table = pd.DataFrame({HOSTILE: [HOSTILE], "value": [1.0]})

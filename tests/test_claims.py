@@ -1,12 +1,14 @@
 """Every outcome can be reached, and under a null the rules err no more often than they may."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
+from interp import reference
 from interp.claims import (
     CLAIMS,
     JUDGED_ON,
@@ -330,8 +332,14 @@ def test_the_ledger_collects_what_chapters_filed_and_the_reference(build):
     assert len(mine) == 2 * len(readings("A2")), "what another chapter filed of it is not counted twice"
     assert mine.set_index(["reading", "subject"]).loc[("A2-raw", "minilm"), "outcome"] == "holds"
     known = whole[whole["source"] == "reference"]
-    assert {"mcrae", "binder", "buchanan"} <= set(known["data"])
-    assert (whole.loc[whole["reading"] == "A1-norm-ratio", "outcome"] == "not run").all()
+    assert {"mcrae", "binder", "buchanan", "ud_english_ewt"} <= set(known["data"])
+
+
+def test_a_reading_that_was_judged_nowhere_says_why(build, tmp_path, monkeypatch):
+    shutil.copytree(reference.folder() / "property-inference", tmp_path / "reference" / "property-inference")
+    monkeypatch.setenv("INTERP_REFERENCE", str(tmp_path / "reference"))
+    whole = ledger.ledger(build)
+    assert list(whole.loc[whole["reading"] == "A1-norm-ratio", "outcome"]) == ["not run"]
     told = whole.loc[whole["outcome"] == "not run", "note"]
     assert (told.str.len() > 5).all(), "says why"
 

@@ -232,9 +232,12 @@ class Undertaking:
         if process.returncode:
             raise Failed(f"the sweep {self.name!r} ended with code {process.returncode}")
 
-    def executed(self) -> dict[str, int]:
-        """The executed chapters that are there, by when they were written."""
-        return {str(p.relative_to(self.folder)): p.stat().st_mtime_ns for p in self.folder.glob("*/*.ipynb")}
+    def executed(self) -> dict[str, str]:
+        """The executed chapters that are there, with what each took: other figures in every execution.
+
+        (Not when they were written: Snakemake touches what a job has written once it hears that the job is over.)
+        """
+        return {str(p.relative_to(self.folder)): p.read_text() for p in self.folder.glob("*/*.tsv")}
 
     def stored(self) -> dict[str, str]:
         """The results that are there, by when they were computed."""
@@ -309,7 +312,7 @@ def with_a_node_killed(second: Undertaking, first: Undertaking, nodes: dict[str,
     print(f"{len(after)} jobs: {after}", flush=True)
     if after[doomed][2] == "0" and len(after) == len(second.executed()):
         raise Failed(f"job {doomed} was neither put back into the queue nor submitted again")
-    if changed := [k for k, when in executed.items() if second.executed()[k] != when]:
+    if changed := [k for k, took in executed.items() if second.executed()[k] != took]:
         raise Failed(f"executed again, though it was finished: {', '.join(changed)}")
     if changed := [k for k, when in stored.items() if second.stored()[k] != when]:
         raise Failed(f"computed again, though it was stored: {', '.join(changed)}")

@@ -54,7 +54,7 @@ book: $(STAMP)  ## execute the chapters and build the book (SUBJECT=... builds a
 	@exec $(BIN)/python scripts/book.py --tied --profile $(call quoted,$(PROFILE)) --cores $(call quoted,$(CORES)) $(CLUSTER) $(GIVEN)
 
 sweep: $(STAMP)  ## run chapters for every subject, norm set and seed of config/sweep.yml (SWEEP=..., EXECUTOR=slurm)
-	@$(BIN)/python scripts/sweep.py $(if $(SWEEP),$(call quoted,$(SWEEP))) --cores $(call quoted,$(CORES)) $(CLUSTER) $(if $(KEEP),--keep) $(GIVEN)
+	@exec $(BIN)/python scripts/sweep.py $(if $(SWEEP),$(call quoted,$(SWEEP))) --cores $(call quoted,$(CORES)) $(CLUSTER) $(if $(KEEP),--keep) --tied $(GIVEN)
 
 pdf: $(STAMP)  ## print the built book into one file, _build/pdf/book.pdf (needs chromium)
 	@$(BIN)/python scripts/pdf.py

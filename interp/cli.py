@@ -41,36 +41,23 @@ _UsageProblem: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ ==
 
 def main() -> None:
     """Run the command line; bad input, and a disk that is full or read-only, is one line on stderr and exit code 2."""
-    stopping.heed_sigterm()
     warnings.formatwarning = _warning
+    sys.exit(stopping.exit_code(_run, "what was finished is kept, and the same command goes on from there"))
+
+
+def _run() -> int:
+    """Run typer, with its own ways to end early made Python's."""
     try:
-        code = app(standalone_mode=False)  # typer gives 130 after Ctrl-C
-    except InputError as error:
-        _fail(str(error))
+        code = app(standalone_mode=False)
     except _UsageProblem as error:
-        _fail(error.format_message())
-    except stopping.Terminated as stop:
-        code = stop.code
-    except (typer.Abort, KeyboardInterrupt):
-        code = stopping.INTERRUPTED
-    except BrokenPipeError:
-        sys.exit(0)
-    except OSError as error:
-        from interp.files import refusal
-
-        if (why := refusal(error)) is None:
-            raise
-        _fail(why)
-    if code in (stopping.INTERRUPTED, stopping.TERMINATED):
-        print("interrupted: what was finished is kept, and the same command goes on from there", file=sys.stderr)
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def _fail(message: str) -> None:
-    """One line whatever a user's text in it holds: no line breaks, nothing that steers a terminal."""
-    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(message.split()))
-    print(f"error: {line}", file=sys.stderr)
-    sys.exit(2)
+        raise InputError(error.format_message()) from None
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except BrokenPipeError:  # whoever reads has seen enough
+        return 0
+    if code == stopping.INTERRUPTED:
+        raise KeyboardInterrupt
+    return code if isinstance(code, int) else 0
 
 
 def _warning(

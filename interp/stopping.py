@@ -1,12 +1,19 @@
-"""How a run ends before its end: Ctrl-C and SIGTERM put away what is half done, and a lost parent counts as SIGTERM."""
+"""How a run ends before its end: bad input and a disk that refuses are a line and exit code 2; Ctrl-C and SIGTERM put
+away what is half done, and a lost parent counts as SIGTERM.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
+
+from interp.errors import InputError
+from interp.files import refusal
 
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 """Exit codes, as a shell has them: of a process that Ctrl-C ended, and of one that SIGTERM ended."""
@@ -16,17 +23,63 @@ class Terminated(SystemExit):
     """SIGTERM: unwinds, so that temporary files go and kernels are shut down; left alone, the exit code is 143."""
 
 
-def heed_sigterm() -> None:
-    """Have SIGTERM raise `Terminated` in this process; a second one ends it at once."""
-    signal.signal(signal.SIGTERM, _terminate)
+def exit_code(work: Callable[[], int], kept: str, *, tied: bool = False) -> int:
+    """Do what a command is there for, and answer with its exit code; whatever ends it early is one line on stderr.
+
+    Parameters
+    ----------
+    work
+        Answers with the exit code of a run that comes to its end.
+    kept
+        What is left of a run that is interrupted, and what to do then.
+    tied
+        End when the process that started this one does.
+
+    Returns
+    -------
+    int
+        That of `work`; 2 for bad input and for a file system that refuses to write; 130 after Ctrl-C, 143 after
+        SIGTERM.
+
+    Raises
+    ------
+    Exception
+        Anything else: a bug.
+    """
+    before = signal.signal(signal.SIGTERM, _terminate)
+    if tied:
+        _end_with_parent()
+    try:
+        return work()
+    except InputError as error:
+        return refused(str(error))
+    except OSError as error:
+        if (why := refusal(error)) is None:
+            raise
+        return refused(why)
+    except Terminated:
+        code = TERMINATED
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    print(f"interrupted: {kept}", file=sys.stderr)
+    return code
+
+
+def refused(message: str) -> int:
+    """Say what is wrong, and answer 2: one line whatever a user's text in it holds, nothing that steers a terminal."""
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(message.split()))
+    print(f"error: {line}", file=sys.stderr)
+    return 2
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  (what a handler is called with)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends the process at once
     raise Terminated(TERMINATED)
 
 
-def end_with_parent() -> None:
+def _end_with_parent() -> None:
     """Give this process a SIGTERM once the process that started it is gone: kill -9 tells nobody else."""
     parent = os.getppid()
 

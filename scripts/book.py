@@ -71,47 +71,29 @@ def main() -> int:
 
     from interp import stopping
 
-    stopping.heed_sigterm()
-    if options.tied:
-        stopping.end_with_parent()
-    try:
-        return book(options)
-    except stopping.Terminated as stop:
-        code = int(stop.code)
-    except KeyboardInterrupt:
-        code = stopping.INTERRUPTED
-    print("interrupted: what was finished is kept, and `make book` goes on from there", file=sys.stderr)
-    return code
+    kept = "what was finished is kept, and `make book` goes on from there"
+    return stopping.exit_code(lambda: book(options), kept, tied=options.tied)
 
 
 def book(options: argparse.Namespace) -> int:
     """Check what is asked for, run Snakemake on it while nobody else does, and tell how it ended."""
     from interp import profile
-    from interp.errors import InputError
-    from interp.files import alone, refusal
+    from interp.files import alone
     from interp.report import chapters, editions
     from interp.subjects.catalogue import check_device
 
-    try:  # say what is wrong in one line before Snakemake wraps it into many
-        where(options.cores, options.executor)
-        loaded = profile.load(options.profile)
-        chapters.check(loaded)
-        given = chapters.given(options.given)
-        chapters.check_given(loaded, given)
-        if "device" in given and options.executor is None:  # on a cluster it is another machine that has the device
-            check_device(given["device"])
-        edition = editions.edition(given)
-        with alone(ROOT / edition.html.with_name("book.lock"), "make book"):
-            print(f"profile {loaded.name}: {loaded.description}", flush=True)
-            return build(options, edition)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        if (why := refusal(error)) is None:
-            raise
-        print(f"error: {why}", file=sys.stderr)
-        return 2
+    # Say what is wrong in one line before Snakemake wraps it into many.
+    where(options.cores, options.executor)
+    loaded = profile.load(options.profile)
+    chapters.check(loaded)
+    given = chapters.given(options.given)
+    chapters.check_given(loaded, given)
+    if "device" in given and options.executor is None:  # on a cluster it is another machine that has the device
+        check_device(given["device"])
+    edition = editions.edition(given)
+    with alone(ROOT / edition.html.with_name("book.lock"), "make book"):
+        print(f"profile {loaded.name}: {loaded.description}", flush=True)
+        return build(options, edition)
 
 
 def build(options: argparse.Namespace, edition: Edition) -> int:

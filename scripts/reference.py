@@ -10,15 +10,14 @@ import argparse
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from interp import reference, stopping
+from interp import stopping
 from interp.errors import InputError
-from interp.files import refusal
 from interp.registry import unknown
 from interp.report import full_size
 from interp.store import Unkept
@@ -38,34 +37,33 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", metavar="ENTRY", help=f"some of: {', '.join(planned)}")
     parser.add_argument("--tied", action="store_true", help="End when the process that started this one does (make).")
     options = parser.parse_args()
-    stopping.heed_sigterm()
-    if options.tied:
-        stopping.end_with_parent()
-    warnings.simplefilter("error", Unkept)  # hours that are not kept are hours lost
-    try:
-        for entry in options.only or planned:
-            if entry not in planned:
-                raise InputError(unknown("reference result", entry, list(planned)))
-        for entry in options.only or planned:
+    kept = "what was finished is kept, and `make reference` goes on from there"
+    return stopping.exit_code(lambda: make(planned, options.only or list(planned)), kept, tied=options.tied)
+
+
+def make(planned: Mapping[str, Callable[[], None]], chosen: Sequence[str]) -> int:
+    """Compute and write the chosen ones.
+
+    Raises
+    ------
+    InputError
+        For one that is not planned, and where results cannot be kept.
+    OSError
+        As the file system gives it.
+    """
+    for entry in chosen:
+        if entry not in planned:
+            raise InputError(unknown("reference result", entry, list(planned)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Unkept)  # hours that are not kept are hours lost
+        for entry in chosen:
             started = time.perf_counter()
-            planned[entry]()
+            try:
+                planned[entry]()
+            except Unkept as warning:
+                raise InputError(str(warning)) from None
             print(f"{entry}: written, {time.perf_counter() - started:.0f} s", flush=True)
-    except (InputError, Unkept) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        if (why := refusal(error, None if error.filename else reference.folder())) is None:
-            raise
-        print(f"error: {why}", file=sys.stderr)
-        return 2
-    except stopping.Terminated as stop:
-        code = int(stop.code)
-    except KeyboardInterrupt:
-        code = stopping.INTERRUPTED
-    else:
-        return 0
-    print("interrupted: what was finished is kept, and `make reference` goes on from there", file=sys.stderr)
-    return code
+    return 0
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from interp import profile  # noqa: E402  (found once the checkout is on the path)
-from interp.errors import InputError  # noqa: E402
+from interp import profile, stopping  # noqa: E402  (found once the checkout is on the path)
+from interp.files import alone  # noqa: E402
 from interp.report import chapters, comparison, sweeps  # noqa: E402
 from interp.subjects.catalogue import check_device  # noqa: E402
 from scripts import book  # noqa: E402
@@ -26,19 +26,29 @@ def main() -> int:
     parser.add_argument("--set", action="append", default=[], dest="given", metavar="NAME=VALUE")
     parser.add_argument("--gather", action="store_true", help="Only gather the runs that are finished.")
     parser.add_argument("--keep", action="store_true", help="Write the tables to book/reference, too.")
+    parser.add_argument("--tied", action="store_true", help="End when the process that started this one does (make).")
     options = parser.parse_args()
-    try:
-        sweep = sweeps.load(options.file)
-        code = 0 if options.gather else execute(sweep, options)
-        tables = sweeps.write(sweep) if options.gather or code else sweeps.read(sweep)
-        if options.keep and not code:
-            comparison.keep(sweep, tables, f"make sweep SWEEP={options.file} KEEP=1")
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted: what is finished is kept, and the same command runs the rest", file=sys.stderr)
-        return 130
+    kept = "what was finished is kept, and the same command runs the rest"
+    return stopping.exit_code(lambda: run(options), kept, tied=options.tied)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run a sweep, or only gather what is finished, and say how much of it is there.
+
+    Raises
+    ------
+    InputError
+        For a sweep that cannot be run, or that is running here already.
+    """
+    sweep = sweeps.load(options.file)
+    if options.gather:  # also what a running sweep ends with
+        code, tables = 0, sweeps.write(sweep)
+    else:
+        with alone(profile.project_root() / sweep.folder.with_suffix(".lock"), f"the sweep {sweep.name}"):
+            code = execute(sweep, options)
+            tables = sweeps.write(sweep) if code else sweeps.read(sweep)
+            if options.keep and not code:
+                comparison.keep(sweep, tables, f"make sweep SWEEP={options.file} KEEP=1")
     done, planned = len(tables[sweeps.RUNS]), len(sweeps.plan(sweep).runs)
     print(
         f"{sweep.name}: {done} of {planned} runs, {len(tables[sweeps.OUTCOMES])} outcomes: {sweep.folder}/outcomes.csv"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from interp import reference, verification
+from interp import reference, stopping, verification
 from interp.errors import InputError
 from interp.registry import unknown
 from interp.report import full_size
@@ -72,24 +72,28 @@ def main() -> int:
     choice.add_argument("--all", action="store_true", help="everything, not only a sample (hours)")
     choice.add_argument("--only", nargs="*", metavar="ENTRY", help="these entries, whole")
     options = parser.parse_args()
-    try:
-        known = checks()
-        for entry in options.only or ():
-            if entry not in known:
-                raise InputError(unknown("reference result", entry, list(known)))
-        if options.only or options.all:
-            chosen = {name: known[name][0] for name in options.only or known}
-        else:
-            chosen = {name: part for name, (_, part) in known.items() if part is not None}
-        with tempfile.TemporaryDirectory() as fresh:
-            os.environ["INTERP_RESULTS"] = fresh  # nothing is replayed
-            same = verify(chosen)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted: what was verified is recorded", file=sys.stderr)
-        return 130
+    return stopping.exit_code(lambda: run(options), "what was verified is recorded")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Verify what is asked for, and say what was left out.
+
+    Raises
+    ------
+    InputError
+        For an entry that is not there.
+    """
+    known = checks()
+    for entry in options.only or ():
+        if entry not in known:
+            raise InputError(unknown("reference result", entry, list(known)))
+    if options.only or options.all:
+        chosen = {name: known[name][0] for name in options.only or known}
+    else:
+        chosen = {name: part for name, (_, part) in known.items() if part is not None}
+    with tempfile.TemporaryDirectory() as fresh:
+        os.environ["INTERP_RESULTS"] = fresh  # nothing is replayed
+        same = verify(chosen)
     others = [entry for entry, meta in reference.made().items() if not meta["command"].startswith("make reference")]
     if others:
         print(f"made by another command, and not computed anew here: {', '.join(others)}")

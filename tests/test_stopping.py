@@ -1,5 +1,6 @@
-"""`make book` that is stopped, in every way there is, ends with all it has started, and goes on where it was."""
+"""A run that ends early says so in a line; `make book` ends then with all it has started, and goes on where it was."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,12 +10,61 @@ import uuid
 import psutil
 import pytest
 
-from interp import store
+from interp import stopping, store
+from interp.errors import InputError
 from tests import scratch
 
 KEPT = "interrupted: what was finished is kept, and `make book` goes on from there"
 LIMIT = 240
 """Seconds that anything may take before a test gives up; far less on a machine that is not busy."""
+
+
+def sent(number):
+    """Work that a signal ends."""
+
+    def work():
+        os.kill(os.getpid(), number)
+        time.sleep(LIMIT)
+
+    return work
+
+
+def raising(error):
+    """Work that fails."""
+
+    def work():
+        raise error
+
+    return work
+
+
+@pytest.mark.parametrize(
+    ("work", "code", "told"),
+    [
+        (lambda: 0, 0, ""),
+        (lambda: 7, 7, ""),
+        (raising(InputError("no norms\nhere \x1b[31m")), 2, "error: no norms here \\x1b[31m\n"),
+        (raising(OSError(errno.ENOSPC, "full", "/a/file")), 2, "error: cannot write /a/file: No space left on device"),
+        (sent(signal.SIGTERM), 143, "interrupted: all is kept\n"),
+        (sent(signal.SIGINT), 130, "interrupted: all is kept\n"),
+    ],
+)
+def test_what_ends_a_run_early_is_one_line(work, code, told, capsys):
+    before, handler = signal.getsignal(signal.SIGTERM), signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert stopping.exit_code(work, "all is kept") == code
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    error = capsys.readouterr().err
+    assert error.startswith(told)
+    assert error.count("\n") == bool(told)
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOENT, "gone", "/a/file"), KeyError("a bug")])
+def test_a_bug_is_not_hidden(error):
+    with pytest.raises(type(error)):
+        stopping.exit_code(raising(error), "all is kept")
 
 
 class Run:

@@ -13,6 +13,7 @@ import yaml
 from interp import profile, reference
 from interp.claims import CLAIMS, ledger, readings
 from interp.errors import InputError
+from interp.files import alone
 from interp.report import chapters, comparison, provenance, sweeps
 from scripts import sweep as command
 from tests.conftest import ROOT
@@ -103,6 +104,15 @@ def test_a_mistake_on_the_command_line_is_one_line(arguments, message, monkeypat
     assert message in error
     assert error.startswith("error: ")
     assert error.count("\n") == 1
+
+
+@pytest.mark.usefixtures("checkout")
+def test_a_sweep_runs_once_at_a_time(monkeypatch, capsys):
+    sweep = sweeps.load(ROOT / "config" / "sweep.yml")
+    monkeypatch.setattr(sys, "argv", ["sweep.py", str(ROOT / "config" / "sweep.yml")])
+    with alone(profile.project_root() / sweep.folder.with_suffix(".lock"), "a sweep"):
+        assert command.main() == 2
+    assert capsys.readouterr().err.startswith(f"error: the sweep {sweep.name} is running here already (process ")
 
 
 def test_the_committed_sweep_is_valid_and_no_profile():

@@ -285,7 +285,8 @@ def test_archives_with_other_bytes(packed, unpacked, edits):
 
 
 EVIL = st.one_of(
-    st.text("./\\:abcéC0~\0 ", min_size=1, max_size=30),
+    # zipfile cuts a name at a NUL, and cannot write one that is then empty
+    st.text("./\\:abcéC0~\0 ", min_size=1, max_size=30).filter(lambda name: not name.startswith("\0")),
     st.sampled_from(["../evil.parquet", "/tmp/evil.parquet", "C:evil", "parsing/../../evil.parquet", "CON", "a" * 300]),
 )
 

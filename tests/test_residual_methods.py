@@ -165,7 +165,7 @@ def jacobian_norms(subject, batch, source, target):
     def leaf(_module, _args, output):
         vectors = output[0] if isinstance(output, tuple) else output
         below["leaf"] = vectors.detach().requires_grad_(True)
-        return below["leaf"]
+        return (below["leaf"], *output[1:]) if isinstance(output, tuple) else below["leaf"]
 
     embedding = part(subject.model, subject.anatomy.embedding_output)
     module = embedding if source == "embed" else subject.blocks[source]

@@ -300,7 +300,11 @@ def _pretrained(base: str, folder: Path, anatomy_of: Any) -> tuple[Any, Any]:
         )
     except InputError:
         raise
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, StrictDataclassError) as error:
+    # ImportError and TypeError are what early releases of transformers 5 say of files they cannot make sense of.
+    except (
+        *(OSError, ValueError, KeyError, RuntimeError, ImportError, TypeError),
+        *(SafetensorError, StrictDataclassError),
+    ) as error:
         reason = str(error).strip().splitlines()[0][:160] or type(error).__name__
         raise InputError(f"cannot load subject {base!r} from {folder}: {reason}") from None
     return model, tokenizer

@@ -205,7 +205,7 @@ CASES: dict[str, Case] = {
     "row too short": norms(f"{HEADER}a,b\n", "line 2: value '' is not a finite number"),
     "open quotation": norms(f'{HEADER}"a,b,1\n', "is no table of norms"),
     "empty concept": norms(f"{HEADER} ,b,1\n", "line 2: the concept or the feature is empty"),
-    "NUL in a concept": norms(f"{HEADER}a\0,b,1\n", "line 2: control characters in 'a\\x00'"),
+    "NUL in a concept": norms(f"{HEADER}a\0,b,1\n", "line 2: control characters in 'a\\x00,b,1'"),
     "line break in a concept": norms(f'{HEADER}"a\nb",c,1\n', "control characters in 'a\\nb'"),
     "UTF-16": norms(HEADER.encode("utf-16"), "save it as UTF-8"),
     "Latin-1": norms(f"{HEADER}café,b,1\n".encode("latin-1"), "save it as UTF-8"),

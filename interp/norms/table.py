@@ -79,6 +79,9 @@ def _read(path: Path) -> pd.DataFrame:
         raise InputError(f"{path} is no table of norms: {error}; save it as UTF-8") from None
     except (OSError, ValueError) as error:  # pandas' own are kinds of ValueError
         raise InputError(f"{path} is no table of norms: {str(error).strip().splitlines()[0]}") from None
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), 1):
+        if "\0" in line:  # pandas before 3 cuts a cell there, and says nothing
+            raise InputError(f"{path}, line {number}: control characters in {line[:100]!r}")
     lines = lines.apply(lambda column: column.str.strip())
     lines = lines[(lines != "").any(axis=1)]
     if lines.empty:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import torch
+from jaxtyping import Float, Int
 from tqdm import tqdm
 
 from interp.errors import InputError
@@ -68,15 +70,15 @@ def mixing_table(
         method.check(subject)
     if not texts:
         raise InputError("no texts to trace")
-    rows: list[pd.DataFrame] = []
+    parts: list[_Part] = []
     with tqdm(total=len(texts), desc=f"{subject.name}, {len(chosen)} methods", unit="text") as bar:
         for batch in subject.batches(texts, batch_size):
             traces = trace_batch(subject, batch, [m.name for m in chosen], probes=probes, seed=seed)
             for name, trace in traces.items():
                 for quantity, per_position in _quantities(METHODS[name], trace, causal=subject.causal).items():
-                    rows.append(_rows(name, quantity, per_position, ~batch.special, batch.index))
+                    parts.append(_part(name, quantity, per_position, ~batch.special, batch.index))
             bar.update(len(batch))
-    return pd.concat(rows, ignore_index=True)
+    return _table(parts)
 
 
 def _quantities(method: Method, trace: BatchTrace, *, causal: bool) -> dict[str, torch.Tensor]:
@@ -105,21 +107,43 @@ def _own_largest(matrix: torch.Tensor) -> torch.Tensor:
     return (own >= matrix.max(dim=-1).values).float()
 
 
-def _rows(method: str, quantity: str, values: torch.Tensor, inner: torch.Tensor, index: Sequence[int]) -> pd.DataFrame:
+@dataclass(frozen=True)
+class _Part:
+    """What is kept of one quantity in one batch: a number a text and layer, which is all that grows with the texts."""
+
+    method: str
+    quantity: str
+    text: Int[np.ndarray, "text"]
+    tokens: int
+    positions: Int[np.ndarray, "text"]
+    value: Float[np.ndarray, "layer text"]
+
+
+def _part(method: str, quantity: str, values: torch.Tensor, inner: torch.Tensor, index: Sequence[int]) -> _Part:
     count = inner.sum(dim=1)
     mean = (values * inner).sum(dim=2) / count
-    layers, n_texts = mean.shape
-    return pd.DataFrame(
-        {
-            "method": method,
-            "quantity": quantity,
-            "layer": np.repeat(np.arange(1, layers + 1), n_texts),
-            "text": np.tile(np.asarray(index), layers),
-            "tokens": inner.shape[1],
-            "positions": np.tile(count.cpu().numpy(), layers),
-            "value": mean.double().cpu().numpy().ravel(),
-        }
-    )
+    kept = mean.cpu().numpy(), count.cpu().numpy().astype(np.int32), np.asarray(index, dtype=np.int32)
+    return _Part(method, quantity, kept[2], inner.shape[1], kept[1], kept[0])
+
+
+def _table(parts: Sequence[_Part]) -> pd.DataFrame:
+    sizes = [part.value.size for part in parts]
+    layers = [len(part.value) for part in parts]
+    columns = {
+        "method": _repeated([part.method for part in parts], sizes),
+        "quantity": _repeated([part.quantity for part in parts], sizes),
+        "layer": np.concatenate([np.repeat(np.arange(1, n + 1), len(p.text)) for n, p in zip(layers, parts)]),
+        "text": np.concatenate([np.tile(p.text.astype(int), n) for n, p in zip(layers, parts)]),
+        "tokens": np.repeat([part.tokens for part in parts], sizes),
+        "positions": np.concatenate([np.tile(p.positions.astype(int), n) for n, p in zip(layers, parts)]),
+        "value": np.concatenate([part.value.ravel().astype(float) for part in parts]),
+    }
+    return pd.DataFrame(columns)
+
+
+def _repeated(names: Sequence[str], sizes: Sequence[int]) -> np.ndarray:
+    """Each name so many times; the same string every time, not a copy of it."""
+    return np.repeat(np.array(names, dtype=object), sizes)
 
 
 def pooled(

@@ -65,10 +65,11 @@ chapter: $(STAMP)  ## execute one chapter: make chapter CHAPTER=residual-mixing 
 test: $(STAMP)  ## run the test suite
 	@OMP_NUM_THREADS=1 INTERP_LOCK=$(LOCK) $(BIN)/python -m pytest -n $(CORES) --dist loadgroup $(ARGS)
 
-# Old versions say what is out of date in their own dependencies; a warning of any other kind stays an error.
+# Old versions say what is out of date in their own dependencies; a warning of any other kind stays an error. In the
+# environment, so that tests which run pytest themselves say the same.
 OLD := -W ignore::DeprecationWarning -W ignore::SyntaxWarning
 minimum:  ## run the test suite on the lowest versions pyproject.toml allows, in .venv-minimum
-	@$(MAKE) --no-print-directory test VENV=.venv-minimum LOCK=requirements-minimum.lock ARGS="$(OLD) $(ARGS)"
+	@PYTEST_ADDOPTS="$(OLD)" $(MAKE) --no-print-directory test VENV=.venv-minimum LOCK=requirements-minimum.lock
 
 bench: $(STAMP)  ## run the benchmarks that are not done yet: benchmarks/results.md (ARGS="--fresh", ARGS="--threads 2")
 	@$(BIN)/python -m benchmarks.run $(ARGS)

@@ -49,6 +49,7 @@ def swept(**changes):
     ("content", "message"),
     [
         ({**GOOD, "subjcts": ["gpt2"]}, "unknown key 'subjcts'; did you mean 'subjects'"),
+        ({**GOOD, "parameters": ["least"]}, "parameters: input should be a valid dictionary"),
         ({**GOOD, "seeds": 3}, "seeds: input should be a valid list"),
         ({**GOOD, "seeds": [-1]}, "seeds.0: input should be greater than or equal to 0"),
         ({**GOOD, "seeds": ["0"]}, "seeds.0: input should be a valid integer"),
@@ -78,6 +79,8 @@ def test_a_sweep_file_that_is_not_there(tmp_path):
         ({"subjects": ["minilmm"]}, "unknown subject 'minilmm'; did you mean 'minilm'"),
         ({"subjects": ["org/name"]}, "has no revision"),
         ({"norms": ["evryday"]}, "unknown norm set 'evryday'; did you mean 'everyday'"),
+        ({"parameters": {"queris": 3}}, "unknown parameter 'queris'; did you mean 'queries'"),
+        ({"parameters": {"seed": 3}}, "parameter seed: a sweep takes it from its file"),
     ],
 )
 def test_subjects_and_norms_are_checked_before_anything_runs(changes, message):
@@ -104,6 +107,14 @@ def test_a_mistake_on_the_command_line_is_one_line(arguments, message, monkeypat
     assert message in error
     assert error.startswith("error: ")
     assert error.count("\n") == 1
+
+
+def test_parameters_reach_the_chapters_that_know_them():
+    sweep = swept(chapters=["token-identity", "perturbed-attention"], parameters={"least": 200})
+    sweeps.check(sweep)
+    given = {run.chapter: dict(run.given) for run in sweeps.plan(sweep).runs}
+    assert given["perturbed-attention"]["least"] == 200
+    assert "least" not in given["token-identity"]
 
 
 @pytest.mark.usefixtures("checkout")

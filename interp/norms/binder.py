@@ -21,7 +21,7 @@ def load() -> NormSet:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Unknown extension", category=UserWarning)
         sheet = pd.read_excel(datasets.read("binder", FILE), sheet_name="Sheet1", keep_default_na=False)
-    ratings = sheet.loc[:, "Vision":"Arousal"].replace("na", np.nan).astype(float)
+    ratings = sheet.loc[:, "Vision":"Arousal"].map(lambda cell: np.nan if cell == "na" else cell).astype(float)
     ratings = ratings.fillna(ratings.mean())
     words = sheet["Word"].str.replace(" (", " ", regex=False).str.replace(")", "", regex=False)
     classes = sheet["WC"].map(WORD_CLASS)

@@ -67,6 +67,8 @@ class Sweep(BaseModel):
     """None: those of the profile."""
     seeds: list[Annotated[int, Field(ge=0)]] = Field(default_factory=list)
     """Each is one draw (of folds, of controls). None: as many draws as the profile says."""
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    """Other parameters than the profile has; each reaches every chapter that knows it."""
 
     @property
     def folder(self) -> Path:
@@ -147,12 +149,13 @@ def check(sweep: Sweep, given: Iterable[str] = ()) -> None:
     Raises
     ------
     InputError
-        Naming the one that is not there, or that is an axis of the sweep and cannot be given beside it.
+        Naming the one that is not there, or that is an axis of the sweep and cannot be given beside it; for a parameter
+        that no chapter knows.
     """
     known = {key: None for name in sweep.chapters for key in chapters.parameters(name)}
-    for key in given:
+    for key in (*sweep.parameters, *given):
         if key in AXES:
-            raise InputError(f"parameter {key}: a sweep takes it from its file")
+            raise InputError(f"parameter {key}: a sweep takes it from its file, from subjects, norms or seeds")
         chapters.check_parameter(f"sweep {sweep.name}", known, key, None)
     from interp import norms as norm_sets
     from interp.norms import table as norm_tables
@@ -179,7 +182,7 @@ def plan(sweep: Sweep) -> Plan:
             norms_and_seeds: Iterable[tuple[str | None, int | None]]
             norms_and_seeds = product(sweep.norms or (None,), sweep.seeds or (None,))
             for norms, seed in norms_and_seeds:
-                run = _run(chapter, known, subject, norms, seed)
+                run = _run(chapter, known, sweep.parameters, subject, norms, seed)
                 runs.setdefault((chapter, run.name), run)
     return Plan(tuple(runs.values()), tuple(left_out))
 
@@ -192,9 +195,18 @@ def _is_twin(subject: str) -> bool:
     return Name.parse(subject).twin is not None
 
 
-def _run(chapter: str, known: Mapping[str, Any], subject: str, norms: str | None, seed: int | None) -> Run:
+def _run(
+    chapter: str,
+    known: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    subject: str,
+    norms: str | None,
+    seed: int | None,
+) -> Run:
     """A point of the grid in the parameters of a chapter."""
-    given: dict[str, Any] = {"subject": subject} if "subject" in known else {}
+    given = {key: value for key, value in parameters.items() if key in known}
+    if "subject" in known:
+        given["subject"] = subject
     asked = next((key for key in ("norm_set", "norms") if norms and key in known), None)
     if asked:
         given[asked] = [norms] if isinstance(known[asked], list) else norms

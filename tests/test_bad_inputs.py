@@ -131,7 +131,7 @@ def test_make_book_refuses_what_no_chapter_can_run_with(monkeypatch, capsys):
 def test_make_hands_a_variable_on_as_one_word(tmp_path):
     hostile = "a b'; touch executed; '`touch executed`"
     shown = subprocess.run(
-        ["make", "--dry-run", "--always-make", "--file", str(ROOT / "Makefile"), "chapter", "PYTHON=true"]
+        ["make", "--dry-run", "--always-make", "--file", str(ROOT / "Makefile"), "chapter", "PYTHON=true", "VENV=.venv"]
         + [f"{name}={hostile}" for name in ("CHAPTER", "PROFILE", "SUBJECT", "DEVICE", "DTYPE")],
         capture_output=True, text=True, cwd=ROOT, check=True,
     ).stdout  # fmt: skip

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 
 from interp.errors import InputError
@@ -23,7 +24,7 @@ class Terminated(SystemExit):
     """SIGTERM: unwinds, so that temporary files go and kernels are shut down; left alone, the exit code is 143."""
 
 
-def exit_code(work: Callable[[], int], kept: str, *, tied: bool = False) -> int:
+def exit_code(work: Callable[[], int], kept: str, *, tied: bool = False, folder: Path | None = None) -> int:
     """Do what a command is there for, and answer with its exit code; whatever ends it early is one line on stderr.
 
     Parameters
@@ -34,6 +35,8 @@ def exit_code(work: Callable[[], int], kept: str, *, tied: bool = False) -> int:
         What is left of a run that is interrupted, and what to do then.
     tied
         End when the process that started this one does.
+    folder
+        Where `work` writes, for a refused write that does not say where it was.
 
     Returns
     -------
@@ -52,11 +55,11 @@ def exit_code(work: Callable[[], int], kept: str, *, tied: bool = False) -> int:
     try:
         return work()
     except InputError as error:
-        return refused(str(error))
+        return _refused(str(error))
     except OSError as error:
-        if (why := refusal(error)) is None:
+        if (why := refusal(error, None if error.filename else folder)) is None:
             raise
-        return refused(why)
+        return _refused(why)
     except Terminated:
         code = TERMINATED
     except KeyboardInterrupt:
@@ -67,7 +70,7 @@ def exit_code(work: Callable[[], int], kept: str, *, tied: bool = False) -> int:
     return code
 
 
-def refused(message: str) -> int:
+def _refused(message: str) -> int:
     """Say what is wrong, and answer 2: one line whatever a user's text in it holds, nothing that steers a terminal."""
     line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(message.split()))
     print(f"error: {line}", file=sys.stderr)

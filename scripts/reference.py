@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from interp import stopping
+from interp import reference, stopping
 from interp.errors import InputError
 from interp.registry import unknown
 from interp.report import full_size
@@ -38,7 +38,8 @@ def main() -> int:
     parser.add_argument("--tied", action="store_true", help="End when the process that started this one does (make).")
     options = parser.parse_args()
     kept = "what was finished is kept, and `make reference` goes on from there"
-    return stopping.exit_code(lambda: make(planned, options.only or list(planned)), kept, tied=options.tied)
+    chosen = options.only or list(planned)
+    return stopping.exit_code(lambda: make(planned, chosen), kept, tied=options.tied, folder=reference.folder())
 
 
 def make(planned: Mapping[str, Callable[[], None]], chosen: Sequence[str]) -> int:

@@ -38,17 +38,13 @@ def run(options: argparse.Namespace) -> int:
     Raises
     ------
     InputError
-        For a sweep that cannot be run, or that is running here already.
+        For a sweep that cannot be run.
     """
     sweep = sweeps.load(options.file)
-    if options.gather:  # also what a running sweep ends with
-        code, tables = 0, sweeps.write(sweep)
-    else:
-        with alone(profile.project_root() / sweep.folder.with_suffix(".lock"), f"the sweep {sweep.name}"):
-            code = execute(sweep, options)
-            tables = sweeps.write(sweep) if code else sweeps.read(sweep)
-            if options.keep and not code:
-                comparison.keep(sweep, tables, f"make sweep SWEEP={options.file} KEEP=1")
+    code = 0 if options.gather else execute(sweep, options)
+    tables = sweeps.write(sweep) if options.gather or code else sweeps.read(sweep)
+    if options.keep and not code:
+        comparison.keep(sweep, tables, f"make sweep SWEEP={options.file} KEEP=1")
     done, planned = len(tables[sweeps.RUNS]), len(sweeps.plan(sweep).runs)
     print(
         f"{sweep.name}: {done} of {planned} runs, {len(tables[sweeps.OUTCOMES])} outcomes: {sweep.folder}/outcomes.csv"
@@ -64,7 +60,7 @@ def execute(sweep: sweeps.Sweep, options: argparse.Namespace) -> int:
     Raises
     ------
     InputError
-        For a subject, norms, a parameter or an executor that is not there.
+        For a subject, norms, a parameter or an executor that is not there, or where the sweep is running already.
     """
     chapters.check(profile.load(sweep.profile))
     given = chapters.given(options.given)
@@ -75,9 +71,11 @@ def execute(sweep: sweeps.Sweep, options: argparse.Namespace) -> int:
     for chapter, twin in plan.left_out:
         print(f"left out: {chapter} for {twin}; it takes the untrained twins of its subject along by itself")
     call = command(options.file, options.cores, options.given, options.executor)
-    print(f"sweep {sweep.name}: {sweep.description}; {len(plan.runs)} runs", flush=True)
     started = time.perf_counter()
-    code, refused = book.run(call)
+    # A running sweep gathers its tables by `--gather`, which needs no lock.
+    with alone(profile.project_root() / sweep.folder.with_suffix(".lock"), f"the sweep {sweep.name}"):
+        print(f"sweep {sweep.name}: {sweep.description}; {len(plan.runs)} runs", flush=True)
+        code, refused = book.run(call)
     print(f"sweep {sweep.name}: {time.perf_counter() - started:.0f} s", flush=True)
     return 2 if code and refused else code
 

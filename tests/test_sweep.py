@@ -118,6 +118,17 @@ def test_parameters_reach_the_chapters_that_know_them():
 
 
 @pytest.mark.usefixtures("checkout")
+def test_what_is_gathered_can_be_kept_too(write, monkeypatch):
+    file = write({**GOOD, "name": "mine"})
+    sweep = sweeps.load(file)
+    (run,) = sweeps.plan(sweep).runs
+    execute(profile.project_root(), sweep, run)
+    monkeypatch.setattr(sys, "argv", ["sweep.py", str(file), "--gather", "--keep"])
+    assert command.main() == 0
+    assert list(reference.load(comparison.REFERENCE, "runs")["run"]) == [run.name]
+
+
+@pytest.mark.usefixtures("checkout")
 def test_a_sweep_runs_once_at_a_time(monkeypatch, capsys):
     sweep = sweeps.load(ROOT / "config" / "sweep.yml")
     monkeypatch.setattr(sys, "argv", ["sweep.py", str(ROOT / "config" / "sweep.yml")])

@@ -1,6 +1,7 @@
 """Norms from a table: one row a (concept, feature, value); the form of one's own norms and of the embedded ones."""
 
 import csv
+import io
 from pathlib import Path
 
 import numpy as np
@@ -63,13 +64,13 @@ def load(
 def _read(path: Path) -> pd.DataFrame:
     tabs = path.suffix.lower() == ".tsv"
     try:
+        text = path.read_text(encoding="utf-8-sig")
         lines = pd.read_csv(
-            path,
+            io.StringIO(text),
             sep="\t" if tabs else ",",
             quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL,
             dtype=str,
             keep_default_na=False,
-            encoding="utf-8-sig",
             header=None,  # pandas would rename a column that occurs twice, and shift rows longer than the header
             skip_blank_lines=False,  # so that the index counts lines
         )
@@ -79,7 +80,7 @@ def _read(path: Path) -> pd.DataFrame:
         raise InputError(f"{path} is no table of norms: {error}; save it as UTF-8") from None
     except (OSError, ValueError) as error:  # pandas' own are kinds of ValueError
         raise InputError(f"{path} is no table of norms: {str(error).strip().splitlines()[0]}") from None
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if "\0" in line:  # pandas before 3 cuts a cell there, and says nothing
             raise InputError(f"{path}, line {number}: control characters in {line[:100]!r}")
     lines = lines.apply(lambda column: column.str.strip())

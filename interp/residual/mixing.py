@@ -122,23 +122,24 @@ class _Part:
 def _part(method: str, quantity: str, values: torch.Tensor, inner: torch.Tensor, index: Sequence[int]) -> _Part:
     count = inner.sum(dim=1)
     mean = (values * inner).sum(dim=2) / count
-    kept = mean.cpu().numpy(), count.cpu().numpy().astype(np.int32), np.asarray(index, dtype=np.int32)
-    return _Part(method, quantity, kept[2], inner.shape[1], kept[1], kept[0])
+    positions, value = count.cpu().numpy(), mean.double().cpu().numpy()
+    return _Part(method, quantity, np.asarray(index), inner.shape[1], positions, value)
 
 
 def _table(parts: Sequence[_Part]) -> pd.DataFrame:
     sizes = [part.value.size for part in parts]
     layers = [len(part.value) for part in parts]
-    columns = {
-        "method": _repeated([part.method for part in parts], sizes),
-        "quantity": _repeated([part.quantity for part in parts], sizes),
-        "layer": np.concatenate([np.repeat(np.arange(1, n + 1), len(p.text)) for n, p in zip(layers, parts)]),
-        "text": np.concatenate([np.tile(p.text.astype(int), n) for n, p in zip(layers, parts)]),
-        "tokens": np.repeat([part.tokens for part in parts], sizes),
-        "positions": np.concatenate([np.tile(p.positions.astype(int), n) for n, p in zip(layers, parts)]),
-        "value": np.concatenate([part.value.ravel().astype(float) for part in parts]),
-    }
-    return pd.DataFrame(columns)
+    return pd.DataFrame(
+        {
+            "method": _repeated([part.method for part in parts], sizes),
+            "quantity": _repeated([part.quantity for part in parts], sizes),
+            "layer": np.concatenate([np.repeat(np.arange(1, n + 1), len(p.text)) for n, p in zip(layers, parts)]),
+            "text": np.concatenate([np.tile(p.text, n) for n, p in zip(layers, parts)]),
+            "tokens": np.repeat([part.tokens for part in parts], sizes),
+            "positions": np.concatenate([np.tile(p.positions, n) for n, p in zip(layers, parts)]),
+            "value": np.concatenate([part.value.ravel() for part in parts]),
+        }
+    )
 
 
 def _repeated(names: Sequence[str], sizes: Sequence[int]) -> np.ndarray:

@@ -270,6 +270,10 @@ def load(name: str, *, device: str = "cpu", dtype: str = "float32") -> Subject:
     return Subject(name, identify(name), model, tokenizer)
 
 
+# The last two are what early releases of transformers 5 say of files they cannot make sense of.
+_UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, ImportError, TypeError)
+
+
 def _pretrained(base: str, folder: Path, anatomy_of: Any) -> tuple[Any, Any]:
     import logging
 
@@ -300,12 +304,8 @@ def _pretrained(base: str, folder: Path, anatomy_of: Any) -> tuple[Any, Any]:
         )
     except InputError:
         raise
-    # ImportError and TypeError are what early releases of transformers 5 say of files they cannot make sense of.
-    except (
-        *(OSError, ValueError, KeyError, RuntimeError, ImportError, TypeError),
-        *(SafetensorError, StrictDataclassError),
-    ) as error:
-        reason = str(error).strip().splitlines()[0][:160] or type(error).__name__
+    except (*_UNREADABLE, SafetensorError, StrictDataclassError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
         raise InputError(f"cannot load subject {base!r} from {folder}: {reason}") from None
     return model, tokenizer
 

@@ -2,11 +2,13 @@
 
 Nets of one hidden size differ in their rows (folds) and their seed only, so their weights lie in one tensor and one
 step trains them all. The two gradients are written out, which saves autograd's bookkeeping; biases are a last row of
-the weights, so that a step is five products. Of sparse targets only the non-zero cells are subtracted.
+the weights, so that a step is five products. Of sparse targets only the non-zero cells are subtracted. What a step
+computes it writes where the step before it wrote: memory asked for anew would cost as much as a product.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +16,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.optim.adam import adam
 from tqdm import tqdm
 
 from interp.seeding import generator
@@ -71,16 +74,14 @@ class Targets:
             columns = np.argsort(Y == 0, axis=1, kind="stable")[:, :most]
             cells = np.take_along_axis(Y, columns, axis=1)
             self.columns = torch.as_tensor(np.where(cells == 0, 0, columns), device=device)
-            self.cells = torch.as_tensor(cells, dtype=torch.float32, device=device)
+            self.negated = torch.as_tensor(-cells, dtype=torch.float32, device=device)
 
     def subtract_from(self, predicted: Float[Tensor, "net row feature"], rows: Int[Tensor, "net row"]) -> None:
         """Turn predictions for `rows` into residuals, in place."""
-        if not self.sparse:
+        if self.sparse:
+            predicted.scatter_add_(2, self.columns[rows], self.negated[rows])
+        else:
             predicted.sub_(self.values[rows])
-            return
-        flat = rows.reshape(-1)
-        begin = torch.arange(len(flat), device=predicted.device)[:, None] * predicted.shape[2]
-        predicted.view(-1).index_add_(0, (self.columns[flat] + begin).view(-1), self.cells[flat].view(-1), alpha=-1)
 
 
 class Trainer:
@@ -101,9 +102,12 @@ class Trainer:
         self.device = targets.values.device
         self.rng = [generator(job.seed, "ffnn", f"fold {job.fold}", f"size {job.size}") for job in jobs]
         self.inputs = [self._inputs(X, job) for job in jobs]
+        self.held = [torch.as_tensor(job.validation, device=self.device) for job in jobs]
         first, second = zip(*(self._initial(X.shape[1], job, rng) for job, rng in zip(jobs, self.rng)))
         self.weights = [torch.stack(first), torch.stack(second)]
-        self.optimiser = self._adam()
+        self.gradients, self.averages, self.squares = ([torch.zeros_like(w) for w in self.weights] for _ in range(3))
+        self.steps = [torch.zeros((), device=self.device) for _ in self.weights]
+        self._rooms: dict[str, Tensor] = {}
 
     def _inputs(self, X: np.ndarray, job: Job) -> Float[Tensor, "concept width+1"]:
         mean, scale = standard(X[job.train])
@@ -121,25 +125,22 @@ class Trainer:
 
         features = self.targets.values.shape[1]
         hidden, output = layer(width, job.size), layer(job.size, features)
-        output[-1] += self.targets.values[torch.as_tensor(job.train, device=self.device)].double().mean(dim=0).float()
+        rows = torch.as_tensor(job.train, device=self.device)
+        output[-1] += self.targets.values[rows].mean(dim=0, dtype=torch.float64).float()
         return hidden, output
 
-    def _adam(self) -> torch.optim.Adam:
-        for weight in self.weights:
-            weight.grad = torch.zeros_like(weight)
-        return torch.optim.Adam(self.weights, lr=LEARNING_RATE, fused=True)
-
     def _keep(self, positions: Sequence[int]) -> None:
-        """Go on with some of the nets; Adam's state goes with them."""
+        """Go on with some of the nets; Adam's averages go with them."""
         index = torch.as_tensor(positions, device=self.device)
-        before, states = self.weights, [self.optimiser.state[weight] for weight in self.weights]
-        self.weights = [weight[index] for weight in before]
-        self.optimiser = self._adam()
-        for weight, state in zip(self.weights, states):
-            self.optimiser.state[weight] = {
-                "step": state["step"],
-                **{name: state[name][index] for name in ("exp_avg", "exp_avg_sq")},
-            }
+        for tensors in (self.weights, self.gradients, self.averages, self.squares):
+            tensors[:] = [tensor[index] for tensor in tensors]
+
+    def _room(self, name: str, *shape: int) -> Tensor:
+        """Uninitialised memory of that shape, the same for every call of that name."""
+        cells = math.prod(shape)
+        if name not in self._rooms or self._rooms[name].numel() < cells:
+            self._rooms[name] = torch.empty(cells, device=self.device)
+        return self._rooms[name][:cells].view(shape)
 
     @torch.no_grad()
     def run(self, bar: tqdm) -> list[Net]:
@@ -175,27 +176,50 @@ class Trainer:
         longest = max(map(len, orders))
         # A fold that is a few rows short of another starts again, so that batches are of one size.
         rows = torch.as_tensor(np.stack([np.resize(order, longest) for order in orders]), device=self.device)
-        x = torch.stack([self.inputs[i][r] for i, r in zip(alive, rows)])
+        x = self._room("x", len(alive), longest, self.inputs[0].shape[1])
+        for into, net, row in zip(x, alive, rows):
+            torch.index_select(self.inputs[net], 0, row, out=into)
         for start in range(0, longest, BATCH):
             batch = slice(start, start + BATCH)
             self._step(x[:, batch], rows[:, batch])
 
     def _step(self, x: Float[Tensor, "net row width+1"], rows: Int[Tensor, "net row"]) -> None:
         """Gradients of the mean squared error, the two layers written out, and a step of Adam."""
-        first, second = self.weights
-        h = torch.bmm(x, first).tanh_()
-        one = torch.cat([h, h.new_ones(*h.shape[:2], 1)], dim=2)
-        residual = torch.bmm(one, second)
+        (first, second), (to_first, to_second) = self.weights, self.gradients
+        nets, batch, size, features = *rows.shape, first.shape[2], second.shape[2]
+        one = self._room("one", nets, batch, size + 1)
+        one[..., -1] = 1
+        h = torch.tanh(torch.bmm(x, first, out=self._room("h", nets, batch, size)), out=one[..., :-1])
+        residual = torch.bmm(one, second, out=self._room("residual", nets, batch, features))
         self.targets.subtract_from(residual, rows)
-        share = 2 / (residual.shape[1] * residual.shape[2])
-        back = torch.bmm(residual, second[:, :-1].mT).mul_((1 - h * h) * share)
-        torch.bmm(x.mT, back, out=first.grad)
-        torch.bmm(one.mT * share, residual, out=second.grad)
-        self.optimiser.step()
+        # Weights first: a third faster than the same product the other way round.
+        back = torch.bmm(second[:, :-1], residual.mT, out=self._room("back", nets, size, batch))
+        back = torch.ops.aten.tanh_backward(back, h.mT)
+        share = 2 / (batch * features)
+        torch.baddbmm(to_first, x.mT, back.mT, beta=0, alpha=share, out=to_first)
+        torch.baddbmm(to_second, one.mT, residual, beta=0, alpha=share, out=to_second)
+        adam(
+            self.weights,
+            self.gradients,
+            self.averages,
+            self.squares,
+            max_exp_avg_sqs=[],
+            state_steps=self.steps,
+            fused=True,
+            amsgrad=False,
+            beta1=0.9,
+            beta2=0.999,
+            lr=LEARNING_RATE,
+            weight_decay=0.0,
+            eps=1e-8,
+            maximize=False,
+        )
 
     def _validation_error(self, position: int, net: int) -> float:
         first, second = (weight[position] for weight in self.weights)
-        rows = torch.as_tensor(self.jobs[net].validation, device=self.device)
+        rows = self.held[net]
         h = (self.inputs[net][rows] @ first).tanh_()
-        predicted = torch.addmm(second[-1], h, second[:-1])
-        return float((predicted - self.targets.values[rows]).square().mean())
+        residual = self._room("held", 1, len(rows), second.shape[1])
+        torch.addmm(second[-1], h, second[:-1], out=residual[0])
+        self.targets.subtract_from(residual, rows[None])
+        return float(residual.square_().mean())

@@ -10,7 +10,9 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from interp.files import replacing  # noqa: E402  (found once the checkout is on the path)
+from interp import stopping  # noqa: E402  (found once the checkout is on the path)
+from interp.errors import InputError  # noqa: E402
+from interp.files import replacing  # noqa: E402
 from interp.report import contents  # noqa: E402
 from scripts.browser import CHROMIUM, browser, serving  # noqa: E402
 
@@ -81,10 +83,16 @@ def print_book(out: Path) -> None:
             )
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Print the book that is there."""
     if not (HTML / "index.html").is_file():
-        sys.exit("error: there is no book yet; run make book")
+        raise InputError("there is no book yet; run make book")
     if CHROMIUM is None:
-        sys.exit("error: no chromium, chromium-browser or google-chrome to print with")
+        raise InputError("no chromium, chromium-browser or google-chrome to print with")
     print_book(OUT)
     print(f"the book as one file: {OUT.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(stopping.exit_code(main, "an earlier PDF is as it was", folder=OUT.parent))

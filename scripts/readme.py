@@ -8,7 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from interp.claims.ledger import ledger  # noqa: E402  (found once the checkout is on the path)
+from interp import stopping  # noqa: E402  (found once the checkout is on the path)
+from interp.claims.ledger import ledger  # noqa: E402
 from interp.errors import InputError  # noqa: E402
 from interp.files import write_text  # noqa: E402
 from interp.report.ledger_page import ledger_markdown  # noqa: E402
@@ -23,11 +24,14 @@ def updated(text: str, chapters: Path) -> str:
     return f"{before}{BEGIN}\n{ledger_markdown(ledger(chapters))}\n{END}{after.split(END)[1]}"
 
 
-if __name__ == "__main__":
-    readme, chapters = ROOT / "README.md", ROOT / "book" / "chapters"
+def main() -> int:
+    """Bring README.md up to date."""
+    file, chapters = ROOT / "README.md", ROOT / "book" / "chapters"
     if not any(chapters.glob("*.ipynb")):
-        sys.exit("error: no chapter has been executed yet; run make book")
-    try:
-        write_text(readme, updated(readme.read_text(encoding="utf-8"), chapters))
-    except InputError as error:
-        sys.exit(f"error: {error}")
+        raise InputError("no chapter has been executed yet; run make book")
+    write_text(file, updated(file.read_text(encoding="utf-8"), chapters))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(stopping.exit_code(main, "README.md is as it was", folder=ROOT))

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import interp
-from interp import profile
+from interp import profile, stopping
 from interp.claims import CLAIMS, ledger
 from interp.report import chapters
 from interp.report.executed import records
@@ -149,6 +149,17 @@ def test_the_readme_tells_what_the_reference_results_say():
     assert told == dict(re.findall(r"^\| ([AP]\d) \|.*\| ([^|]+) \|$", ledger_markdown(known), re.MULTILINE))
     trained = [subject for subject in known["subject"] if Name.parse(subject).twin is None]
     assert sum(map(int, re.findall(r"\d+", "".join(told.values())))) == len(trained)
+
+
+@pytest.mark.parametrize(("script", "missing"), [(readme, "no chapter has been executed"), (pdf, "there is no book")])
+def test_without_a_book_there_is_one_line_and_exit_code_2(script, missing, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(script, "ROOT", tmp_path)
+    monkeypatch.setattr(script, "HTML", tmp_path, raising=False)
+    assert stopping.exit_code(script.main, "nothing is lost") == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert re.fullmatch(rf"error: {missing}[^\n]+; run make book\n", said.err)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.book

@@ -324,5 +324,6 @@ def test_a_sweep_that_is_kept_is_shown_everywhere(checkout):
     assert meta["seconds"] == 60
     assert meta["identities"]["minilm"].startswith("sentence-transformers/")
     told = comparison.comparison_markdown()
-    assert told.index("## mine: run in this checkout") < told.index("## mine: committed, run on ")
+    assert told.count("## The sweep *mine*") == 2
+    assert told.index("Run in this checkout.") < told.index("Committed with the book; run on ")
     assert len(Elements(told).ids) == len(set(Elements(told).ids))

@@ -25,12 +25,13 @@ Tables = dict[str, pd.DataFrame]
 
 def comparison_markdown() -> str:
     """What the page of the comparison includes: the sweeps run in this checkout, then the committed ones."""
-    found = [(name, tables, "run in this checkout") for name, tables in sweeps.gathered()]
+    found = [(name, tables, "Run in this checkout.") for name, tables in sweeps.gathered()]
     found += [(name, _committed(name), _origin(name)) for name in reference.entries(REFERENCE)]
     if not found:
         return "No sweep has been run here; `make sweep` runs that of `config/sweep.yml`.\n"
     return "\n".join(
-        f"## {html.escape(name)}: {origin}\n\n```{{raw}} html\n{comparison_html(f'sweep-{i}', tables)}\n```\n"
+        f"## The sweep *{html.escape(name)}*\n\n{origin}\n\n"
+        f"```{{raw}} html\n{comparison_html(f'sweep-{i}', tables)}\n```\n"
         for i, (name, tables, origin) in enumerate(found)
     )
 
@@ -52,7 +53,7 @@ def _committed(name: str) -> Tables:
 
 def _origin(name: str) -> str:
     meta = reference.meta(REFERENCE, name)
-    return f"committed, run on {meta['created'][:10]}, {meta['machine']}"
+    return f"Committed with the book; run on {meta['created'][:10]} ({meta['machine']})."
 
 
 def comparison_html(key: str, tables: Tables) -> str:

@@ -46,17 +46,27 @@ def _mount() -> str | None:
     return None
 
 
+def _missing() -> dict[str, str | None]:
+    """For each mark of tests that not every machine can run, why this one cannot."""
+    return {**MISSING, "gpu": _gpu(), "mount": _mount()}
+
+
+def pytest_configure() -> None:
+    """What INTERP_REQUIRE=data,book names has to run: an error where it cannot."""
+    required = list(filter(None, os.environ.get("INTERP_REQUIRE", "").split(",")))
+    missing = _missing() if required else {}
+    for mark in required:
+        if why := missing.get(mark, f"there is no such mark; there are {', '.join(missing)}"):
+            raise pytest.UsageError(f"tests marked {mark!r} are required here, but {why}")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what cannot run here, and say why; INTERP_REQUIRE=data,book makes that an error."""
-    missing = {**MISSING, "gpu": _gpu(), "mount": _mount()}
-    required = set(filter(None, os.environ.get("INTERP_REQUIRE", "").split(",")))
+    """Leave out what cannot run here, and say why."""
     out: list[pytest.Item] = []
-    for mark, why in missing.items():
+    for mark, why in _missing().items():
         if why is None:
             continue
         gone = [item for item in items if item.get_closest_marker(mark)]
-        if gone and mark in required:
-            raise pytest.UsageError(f"tests marked {mark!r} are required here, but {why}")
         out += gone
         if gone:
             config.stash.setdefault(LEFT_OUT, {})[mark] = (len(gone), why)

@@ -86,23 +86,23 @@ FORGOTTEN: dict[str, Callable[[str], Any]] = {
 """What a second device refuses, and how."""
 
 
-def compare(a: Any, b: Any) -> None:
+def compare(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-7) -> None:
     """Refuse results that differ by more than rounding."""
     if isinstance(a, pd.DataFrame):
-        pd.testing.assert_frame_equal(a, b)
+        pd.testing.assert_frame_equal(a, b, rtol=rtol, atol=atol)
     elif isinstance(a, pd.Series):
-        pd.testing.assert_series_equal(a, b)
+        pd.testing.assert_series_equal(a, b, rtol=rtol, atol=atol)
     elif isinstance(a, dict):
         assert a.keys() == b.keys()
         for key in a:
-            compare(a[key], b[key])
+            compare(a[key], b[key], rtol, atol)
     elif isinstance(a, list | tuple):
         for one, other in zip(a, b, strict=True):
-            compare(one, other)
+            compare(one, other, rtol, atol)
     elif isinstance(a, np.ndarray | float):
-        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
     elif hasattr(a, "__dict__"):
-        compare(vars(a), vars(b))
+        compare(vars(a), vars(b), rtol, atol)
     else:
         assert a == b
 
@@ -145,6 +145,15 @@ def test_a_tensor_that_is_left_behind_is_noticed(found, refusal):
 @pytest.mark.parametrize("name", [*STUDIES, *BY_FAMILY])
 def test_no_tensor_is_left_behind(found, name):
     assert found[name] == "", found[name]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", list(STUDIES))
+def test_a_gpu_gives_nearly_the_same(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("INTERP_RESULTS", str(tmp_path / "cpu"))
+    here = STUDIES[name]("cpu")
+    monkeypatch.setenv("INTERP_RESULTS", str(tmp_path / "cuda"))
+    compare(here, STUDIES[name]("cuda"), rtol=1e-2, atol=1e-3)
 
 
 if __name__ == "__main__":

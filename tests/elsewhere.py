@@ -3,7 +3,8 @@
 Nothing may mix them with tensors that are not, and numpy does not get at them: what a GPU refuses, this refuses. So
 code that forgets to move a tensor fails on a machine without a GPU, too. It does not show a GPU's own arithmetic.
 
-Importing it gives torch an accelerator for the rest of the process, so import it in a process of its own.
+Importing it gives torch an accelerator for the rest of the process, so import it in a process of its own. It is made of
+what torch has for its own fake tensors and for backends written in Python; another version may call that otherwise.
 """
 
 from collections.abc import Iterator

@@ -4,6 +4,7 @@ The device is `tests.elsewhere`, so this runs without a GPU; in one process of i
 an accelerator. On a real GPU the tests marked `gpu` run.
 """
 
+import inspect
 import json
 import os
 import subprocess
@@ -21,6 +22,7 @@ import torch
 
 from interp import residual, studies
 from interp.attention import PERTURBATIONS
+from interp.studies.ground_truth import CONDITIONS
 from tests.conftest import ROOT
 from tests.test_devices import STATISTICS
 from tests.tiny import FAMILIES
@@ -60,6 +62,10 @@ STUDIES: dict[str, Callable[[str], Any]] = {
     "synthetic_scores": lambda d: studies.synthetic_scores(
         SUBJECT, NORMS, [(0.1, 5)], features=40, largest=10, device=d, **FEW
     ),
+    "planted_norms": lambda d: studies.planted_norms(
+        SUBJECT, NORMS, CONDITIONS[:1], replicates=1, permutations=3, largest=3, device=d, **FEW
+    ),
+    "probe_items": lambda d: studies.probe_items(SUBJECT, NORMS, pairs=30, device=d),
     "probe_counts": lambda d: studies.probe_counts(
         SUBJECT, NORMS, splits=["ungrouped"], pairs=30, folds=2, seeds=1, twins=1, device=d
     ),
@@ -133,6 +139,11 @@ def found() -> dict[str, str]:
     run = subprocess.run([sys.executable, "-m", "tests.test_second_device"], cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     return dict(map(json.loads, run.stdout.splitlines()))
+
+
+def test_every_study_that_takes_a_device_is_here():
+    takes = [name for name in studies.__all__ if "device" in inspect.signature(getattr(studies, name)).parameters]
+    assert {name.split(", ")[0] for name in STUDIES} == set(takes)
 
 
 @pytest.mark.xdist_group("second-device")

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from interp import reference
+from interp.controls import CONTROLS
 from interp.errors import InputError
 from interp.studies import reference_ground_truth, reference_null, reference_scores
 
@@ -59,6 +60,9 @@ def test_the_committed_results_are_whole_and_come_from_the_plan():
     seeds = summary.drop_duplicates(["norms", "mapping"])
     for row in seeds.itertuples():
         assert row.seeds == planned[f"{row.subject}-{row.norms}-{row.mapping}"].seeds
+    for entry in planned:
+        told = {t: set(reference.load(reference_scores.NAME, t, [entry])["control"]) for t in ("summary", "skipped")}
+        assert told["summary"] | told["skipped"] == set(CONTROLS)
 
 
 @pytest.mark.data

@@ -36,7 +36,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     env = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1", **AUTHOR}
     env["PATH"] = f"{folder / '.venv' / 'bin'}:{env['PATH']}"
     # Not what the make that runs the tests hands down either.
-    own = ("INTERP_RESULTS", "INTERP_ROOT", "INTERP_VIEWS", "INTERP_CHAPTER")
+    own = ("INTERP_RESULTS", "INTERP_ROOT", "INTERP_VIEWS", "INTERP_CHAPTER", "INTERP_REQUIRE")
     for name in (*own, "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "VENV", "LOCK"):
         env.pop(name, None)
     return {**env, **more}

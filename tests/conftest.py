@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,7 @@ def _mount() -> str | None:
     return None
 
 
+@cache
 def _missing() -> dict[str, str | None]:
     """For each mark of tests that not every machine can run, why this one cannot."""
     return {**MISSING, "gpu": _gpu(), "mount": _mount()}

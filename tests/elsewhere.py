@@ -22,9 +22,6 @@ _setup_privateuseone_for_python_backend("elsewhere")
 DEVICE = torch.device("elsewhere", 0)
 
 aten = torch.ops.aten
-MOVES = {aten._to_copy.default, aten.copy_.default}
-"""What takes tensors from one device to another."""
-
 INDEXED = {aten.index.Tensor, aten.index_put.default, aten.index_put_.default, aten._index_put_impl_.default}
 """What takes indices from the CPU, too."""
 
@@ -63,7 +60,7 @@ class Claimed(TorchDispatchMode):
         there = any(isinstance(t, Elsewhere) for t in tensors)
         if func is aten.copy_.default:
             there = isinstance(args[0], Elsewhere)
-        elif there and func not in MOVES and not all(isinstance(t, Elsewhere) or t.dim() == 0 for t in tensors):
+        elif there and not all(isinstance(t, Elsewhere) or t.dim() == 0 for t in tensors):
             raise RuntimeError(f"{func}: expected all tensors to be on the same device")
         if kwargs.get("device") is not None:
             there = torch.device(kwargs["device"]).type == DEVICE.type

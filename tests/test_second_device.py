@@ -44,7 +44,7 @@ STUDIES: dict[str, Callable[[str], Any]] = {
     "token_identity": lambda d: studies.token_identity(SUBJECT, texts=12, types=50, queries=20, device=d),
     "blank_out": lambda d: studies.blank_out(SUBJECT, texts=1, device=d),
     "output_change": lambda d: studies.output_change(f"{SUBJECT}:heads-0.5", SUBJECT, texts=8, device=d),
-    "cost": lambda d: studies.cost(SUBJECT, SUBJECT, texts=4, rounds=1, device=d).filter(like="parameters"),
+    "cost": lambda d: studies.cost(SUBJECT, SUBJECT, texts=4, rounds=1, device=d).filter(like="bytes"),
     "context_similarity": lambda d: studies.context_similarity(SUBJECT, NORMS, concepts=20, device=d),
     "contextual_scores": lambda d: studies.contextual_scores(
         SUBJECT, NORMS, "context:3", ["original", "shuffle-rows"], seeds=[0], largest=10, device=d, **FEW

@@ -3,7 +3,7 @@
 Nets of one hidden size differ in their rows (folds) and their seed only, so their weights lie in one tensor and one
 step trains them all. The two gradients are written out, which saves autograd's bookkeeping; biases are a last row of
 the weights, so that a step is five products. Of sparse targets only the non-zero cells are subtracted. What a step
-computes it writes where the step before it wrote: memory asked for anew would cost as much as a product.
+computes it writes where the step before it wrote, which saves asking for memory.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Trainer:
         self.held = [torch.as_tensor(job.validation, device=self.device) for job in jobs]
         first, second = zip(*(self._initial(X.shape[1], job, rng) for job, rng in zip(jobs, self.rng)))
         self.weights = [torch.stack(first), torch.stack(second)]
-        self.gradients, self.averages, self.squares = ([torch.zeros_like(w) for w in self.weights] for _ in range(3))
+        self.averages, self.squares = ([torch.zeros_like(w) for w in self.weights] for _ in range(2))
         self.steps = [torch.zeros((), device=self.device) for _ in self.weights]
         self._rooms: dict[str, Tensor] = {}
 
@@ -132,7 +132,7 @@ class Trainer:
     def _keep(self, positions: Sequence[int]) -> None:
         """Go on with some of the nets; Adam's averages go with them."""
         index = torch.as_tensor(positions, device=self.device)
-        for tensors in (self.weights, self.gradients, self.averages, self.squares):
+        for tensors in (self.weights, self.averages, self.squares):
             tensors[:] = [tensor[index] for tensor in tensors]
 
     def _room(self, name: str, *shape: int) -> Tensor:
@@ -185,7 +185,7 @@ class Trainer:
 
     def _step(self, x: Float[Tensor, "net row width+1"], rows: Int[Tensor, "net row"]) -> None:
         """Gradients of the mean squared error, the two layers written out, and a step of Adam."""
-        (first, second), (to_first, to_second) = self.weights, self.gradients
+        first, second = self.weights
         nets, batch, size, features = *rows.shape, first.shape[2], second.shape[2]
         one = self._room("one", nets, batch, size + 1)
         one[..., -1] = 1
@@ -196,11 +196,12 @@ class Trainer:
         back = torch.bmm(second[:, :-1], residual.mT, out=self._room("back", nets, size, batch))
         back = torch.ops.aten.tanh_backward(back, h.mT)
         share = 2 / (batch * features)
-        torch.baddbmm(to_first, x.mT, back.mT, beta=0, alpha=share, out=to_first)
-        torch.baddbmm(to_second, one.mT, residual, beta=0, alpha=share, out=to_second)
+        gradients = [self._room(f"gradient {i}", *weight.shape) for i, weight in enumerate(self.weights)]
+        for gradient, given, error in zip(gradients, (x, one), (back.mT, residual)):
+            torch.baddbmm(gradient, given.mT, error, beta=0, alpha=share, out=gradient)  # beta: nothing is read there
         adam(
             self.weights,
-            self.gradients,
+            gradients,
             self.averages,
             self.squares,
             max_exp_avg_sqs=[],

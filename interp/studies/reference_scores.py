@@ -52,7 +52,7 @@ PLAN = (
     Planned("everyday", "plsr", 1),
     Planned("mcrae", "plsr", 5),
     Planned("binder", "plsr", 5),
-    Planned("buchanan", "plsr", 1, also_categorised=False),
+    Planned("buchanan", "plsr", 3, also_categorised=False),
     Planned("mcrae", "ffnn", 5),
     Planned("binder", "ffnn", 5),
 )

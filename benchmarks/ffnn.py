@@ -22,27 +22,27 @@ CLOSE = 1e-3
 """Largest difference of the two versions' predictions, relative to the largest prediction."""
 
 
-def plain_torch(X: np.ndarray, Y: np.ndarray, job: Any) -> tuple[nn.Module, int]:
+def plain_torch(X: np.ndarray, Y: np.ndarray, job: Any, device: str = "cpu") -> tuple[nn.Module, int]:
     """The obvious loop: a module, autograd, torch's Adam, early stopping; the net of its best epoch, and epochs run.
 
     It starts from the same weights and takes the rows in the same order, so that it stops at the same epoch.
     """
     from interp.inference.training import BATCH, LEARNING_RATE, MOST_EPOCHS, PATIENCE, Targets, Trainer, standard
 
-    start = Trainer(X, Targets(Y, "cpu"), [job])
-    net = nn.Sequential(nn.Linear(X.shape[1], job.size), nn.Tanh(), nn.Linear(job.size, Y.shape[1]))
+    start = Trainer(X, Targets(Y, device), [job])
+    net = nn.Sequential(nn.Linear(X.shape[1], job.size), nn.Tanh(), nn.Linear(job.size, Y.shape[1])).to(device)
     with torch.no_grad():
         for layer, weight in zip((net[0], net[2]), start.weights, strict=True):
             layer.weight.copy_(weight[0, :-1].T)
             layer.bias.copy_(weight[0, -1])
     mean, scale = standard(X[job.train])
-    x, y = (torch.as_tensor(a, dtype=torch.float32) for a in ((X - mean) / scale, Y.copy()))
-    held = torch.as_tensor(job.validation)
+    x, y = (torch.as_tensor(a, dtype=torch.float32, device=device) for a in ((X - mean) / scale, Y.copy()))
+    held = torch.as_tensor(job.validation, device=device)
     optimiser = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE)
     best, best_epoch, kept, epoch = float("inf"), 0, net.state_dict(), 0
     while epoch < MOST_EPOCHS and epoch - best_epoch < PATIENCE:
         epoch += 1
-        for batch in torch.as_tensor(start.rng[0].permutation(job.train)).split(BATCH):
+        for batch in torch.as_tensor(start.rng[0].permutation(job.train), device=device).split(BATCH):
             optimiser.zero_grad()
             nn.functional.mse_loss(net(x[batch]), y[batch]).backward()
             optimiser.step()

@@ -40,7 +40,8 @@ def _theirs(X: np.ndarray, Y: np.ndarray, split: Any, sizes: Any) -> float:
     return seconds(run)
 
 
-def _problem(name: str) -> tuple[np.ndarray, np.ndarray, list, str]:  # type: ignore[type-arg]
+def problem(name: str) -> tuple[np.ndarray, np.ndarray, list, str]:  # type: ignore[type-arg]
+    """Embeddings, targets, ten splits of the concepts, and a note on where they come from."""
     from interp.inference import grouped_folds
 
     X, norms, note = load(name)
@@ -49,7 +50,7 @@ def _problem(name: str) -> tuple[np.ndarray, np.ndarray, list, str]:  # type: ig
 
 def mcrae_grid() -> dict[str, Any]:
     """One path against a fit for each size of a grid."""
-    X, Y, splits, note = _problem("mcrae")
+    X, Y, splits, note = problem("mcrae")
     ours = seconds(_ours(X, Y, splits), 3)
     return {
         "what": "McRae (541 x 384 -> 2,526), 10 folds, sizes 0..100",
@@ -63,7 +64,7 @@ def mcrae_grid() -> dict[str, Any]:
 
 def mcrae_one_fit() -> dict[str, Any]:
     """One path a fold against one fit a fold."""
-    X, Y, splits, note = _problem("mcrae")
+    X, Y, splits, note = problem("mcrae")
     ours, one = seconds(_ours(X, Y, splits), 3), _theirs(X, Y, splits[0], [LARGEST])
     return {
         "what": "McRae, 10 folds, sizes 0..100",
@@ -78,7 +79,7 @@ def mcrae_one_fit() -> dict[str, Any]:
 
 def buchanan() -> dict[str, Any]:
     """Ten paths against a single fit."""
-    X, Y, splits, note = _problem("buchanan")
+    X, Y, splits, note = problem("buchanan")
     ours = seconds(_ours(X, Y, splits))
     return {
         "what": "Buchanan (4,436 x 384 -> 3,981), all 10 folds, sizes 0..100",

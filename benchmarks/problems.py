@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 SHAPES = {"mcrae": (541, 384, 2526, 7257), "buchanan": (4436, 384, 3981, 42616)}
 """Concepts, width of the embeddings, features, features listed."""
@@ -45,10 +46,12 @@ def load(name: str) -> tuple[np.ndarray, Any, str]:
 
 
 def seconds(measured: Callable[[], object], repeats: int = 1) -> float:
-    """The shortest of `repeats` wall-clock times."""
+    """The shortest of `repeats` wall-clock times, each until a GPU, where there is one, has done what it was given."""
     times = []
     for _ in range(repeats):
         started = time.perf_counter()
         measured()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
         times.append(time.perf_counter() - started)
     return min(times)

@@ -20,6 +20,9 @@ from interp.files import write_text, write_texts
 
 HERE = Path(__file__).parent
 ROWS = HERE / ".rows"
+RESULTS = "results"
+"""What the files are called unless `--into` names them for another machine."""
+
 LIBRARIES = ("numpy", "scipy", "torch", "scikit-learn", "transformers")
 
 
@@ -135,8 +138,10 @@ def _time(seconds: float | None) -> str:
     return f"{seconds:.3g} s" if seconds < 1000 else f"{seconds:,.0f} s"
 
 
-def write(results: dict[str, dict[str, dict[str, Any]]], where: dict[str, Any], modules: dict[str, Any]) -> None:
-    """results.json and results.md."""
+def write(
+    results: dict[str, dict[str, dict[str, Any]]], where: dict[str, Any], modules: dict[str, Any], into: str
+) -> None:
+    """The tables, for programs and to read."""
     text = json.dumps({"machine": where, "benchmarks": results}, indent=1, allow_nan=False)
     versions = ", ".join(f"{k} {v}" for k, v in where["versions"].items())
     parts = [
@@ -149,7 +154,7 @@ def write(results: dict[str, dict[str, dict[str, Any]]], where: dict[str, Any], 
         parts += [f"## {name}", (modules[name].__doc__ or "").strip().splitlines()[0], table(measured)]
         if hasattr(modules[name], "summary"):
             parts.append(modules[name].summary(measured))
-    write_texts({HERE / "results.json": text + "\n", HERE / "results.md": "\n\n".join(parts) + "\n"})
+    write_texts({HERE / f"{into}.json": text + "\n", HERE / f"{into}.md": "\n\n".join(parts) + "\n"})
 
 
 def main() -> None:
@@ -158,6 +163,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="benchmarks to run; all of them")
     parser.add_argument("--fresh", action="store_true", help="measure again what is there")
     parser.add_argument("--threads", type=int, default=1, help="threads, for both sides of a comparison")
+    parser.add_argument("--into", default=RESULTS, metavar="NAME", help="files to write; for another machine, its name")
     parser.add_argument("--row", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.row:
@@ -167,6 +173,9 @@ def main() -> None:
     unknown = set(arguments.names) - modules.keys()
     if unknown:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(modules)}")
+    for name in arguments.names:
+        if not modules[name].rows():
+            parser.error(f"{name}: nothing of it can be measured on this machine")
     where = machine(arguments.threads)
     failed = []
     for name in arguments.names or modules:
@@ -189,8 +198,8 @@ def main() -> None:
         name: {row: done for row in module.rows() if (done := _done(name, row, arguments.threads))}
         for name, module in modules.items()
     }
-    write({name: measured for name, measured in results.items() if measured}, where, modules)
-    print(f"written: {HERE.name}/results.md and results.json")
+    write({name: measured for name, measured in results.items() if measured}, where, modules, arguments.into)
+    print(f"written: {HERE.name}/{arguments.into}.md and {arguments.into}.json")
     if failed:
         sys.exit(f"failed: {'; '.join(failed)}")
 

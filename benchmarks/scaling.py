@@ -33,21 +33,27 @@ def _gib_there() -> float:
     return psutil.virtual_memory().available / 2**30  # what the system keeps of files counts, too: it is given up
 
 
-def measure(concepts: int, width: int, features: int) -> dict[str, Any]:
-    """Fit of 100 components on nine tenths of the concepts, and the errors of every size on the others."""
+def fold(concepts: int, width: int, features: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Embeddings and targets, and the rows to fit (nine tenths of them) and to score."""
+    X, norms = random_problem(concepts, width, features, round(DENSITY * concepts * features))
+    return X, norms.values, np.arange(concepts // 10, concepts), np.arange(concepts // 10)
+
+
+def fit(X: np.ndarray, Y: np.ndarray, train: np.ndarray, held: np.ndarray, device: str = "cpu") -> np.ndarray:
+    """Fit 100 components; the errors of every size on the rows that were held back."""
     from interp.inference import pls
 
+    return pls.fit_folds(X, Y, [train], COMPONENTS, device=device)[0].squared_errors(X[held], Y[held])
+
+
+def measure(concepts: int, width: int, features: int) -> dict[str, Any]:
+    """One fold of that shape, if it fits into memory."""
     shape = {"concepts": concepts, "width": width, "features": features}
     what = f"{concepts:,} x {width:,} -> {features:,}"
     if _gib_needed(concepts, width, features) > 0.85 * _gib_there():
         return {"what": what, "seconds": None, "note": "not run: too little memory free", **shape}
-    X, norms = random_problem(concepts, width, features, round(DENSITY * concepts * features))
-    train, held = np.arange(concepts // 10, concepts), np.arange(concepts // 10)
-
-    def run() -> None:
-        pls.fit_folds(X, norms.values, [train], COMPONENTS)[0].squared_errors(X[held], norms.values[held])
-
-    return {"what": what, "seconds": seconds(run), "note": "one fold, random data", **shape}
+    problem = fold(concepts, width, features)
+    return {"what": what, "seconds": seconds(lambda: fit(*problem)), "note": "one fold, random data", **shape}
 
 
 def rows() -> dict[str, Callable[[], dict[str, Any]]]:

@@ -256,7 +256,18 @@ def _code(module: str) -> str:
             # A bare string is a docstring or the note on an attribute.
             kept = [x for x in body if not (isinstance(x, ast.Expr) and isinstance(x.value, ast.Constant))]
             node.body = kept or [ast.Pass()]  # type: ignore[attr-defined]
-    return ast.unparse(tree)
+    return _told(tree)
+
+
+def _told(code: Any) -> str:
+    """A syntax tree as text, the same for every version of Python, which `ast.dump` and `ast.unparse` do not promise.
+
+    Fields without content are left out: a later version has some that an earlier one does not know.
+    """
+    if isinstance(code, ast.AST):
+        fields = [f"{k}={_told(v)}" for k, v in ast.iter_fields(code) if v is not None and v != []]
+        return f"{type(code).__name__}({', '.join(fields)})"
+    return f"[{', '.join(map(_told, code))}]" if isinstance(code, list) else repr(code)
 
 
 def _reachable(module: str) -> set[str]:

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from benchmarks import problems, run, scaling
+from benchmarks import cuda, problems, run, scaling
 
 
 @pytest.fixture
@@ -45,6 +45,34 @@ def test_the_table_says_what_was_met_and_what_was_missed():
     text = run.table({"r": row | {"target": 100, "peak_limit_gib": 1}})
     assert "100x (**missed**)" in text
     assert "1.50 GiB, limit 1 (**missed**)" in text
+
+
+def test_numbers_of_two_devices_are_compared():
+    here = [np.array([1.0, np.nan, 4.0])]
+    assert cuda._apart(here, [np.array([1.0, np.nan, 4.4])], 0.2, relative=True) == pytest.approx(0.1)
+    for there, most in (([1.0, np.nan, 4.4], 0.3), ([1.0, np.nan, np.inf], 1e9), ([1.0, 2.0, 4.0], 1e9)):
+        with pytest.raises(RuntimeError):
+            cuda._apart(here, [np.array(there)], most, relative=False)
+
+
+def test_what_cannot_be_measured_here_is_refused(monkeypatch, capsys):
+    monkeypatch.setattr(cuda, "rows", dict)
+    monkeypatch.setattr("sys.argv", ["run", "cuda"])
+    with pytest.raises(SystemExit) as stop:
+        run.main()
+    assert stop.value.code == 2
+    assert "cuda: nothing of it can be measured on this machine" in capsys.readouterr().err
+
+
+def test_results_of_another_machine_have_a_name_of_their_own(rows, monkeypatch):
+    monkeypatch.setattr(scaling, "rows", lambda: {"a": lambda: {"what": "w", "seconds": 2.0}})
+    monkeypatch.setattr(run, "HERE", rows)
+    monkeypatch.setattr(run, "benchmarks", lambda: {"scaling": scaling})
+    run.measure("scaling", "a")
+    monkeypatch.setattr("sys.argv", ["run", "scaling", "--into", "there", "--threads", os.environ["OMP_NUM_THREADS"]])
+    run.main()
+    assert sorted(p.name for p in rows.glob("*there*")) == ["there.json", "there.md"]
+    assert not (rows / "results.md").exists()
 
 
 def test_slopes_are_those_of_the_growth():

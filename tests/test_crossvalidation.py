@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from interp.errors import InputError
 from interp.inference import SCORINGS, Scores, crossvalidate, grouped_folds
 from interp.inference.crossvalidation import MAPPINGS
+from interp.inference.metrics import FAMILIES
 from tests.planted import Planted, planted
 
 FEW = ["f1@10", "auc-feature", "r2", "nn@5", "2v2", "map@k"]
@@ -43,6 +45,25 @@ def test_column_shuffle_is_neutral_to_the_last_digits(scores):
         assert scores.sample("shuffle-columns", metric)[0] == pytest.approx(
             scores.sample("original", metric)[0], abs=1e-9
         )
+
+
+def test_what_several_rules_choose_is_scored_once(monkeypatch):
+    X, norms = planted()
+    scored, error = [], FAMILIES["error"]
+
+    def counted(truth, prediction):
+        scored.append((prediction.rows.tobytes(), prediction.values.tobytes()))
+        return error(truth, prediction)
+
+    def found(*rules):
+        cells = crossvalidate(X, norms, folds=4, metrics=["r2"], selections=rules, largest=2, references=False).cells
+        return cells.sort_values(["selection", "scoring"], ignore_index=True)
+
+    monkeypatch.setitem(FAMILIES, "error", counted)
+    rules = ["argmin", "elbow", "one-se", "1", "2"]
+    together = found(*rules)
+    assert len(set(scored)) == len(scored) <= 2 * 4 * 3  # held-out and training, of sizes 0, 1 and 2
+    pd.testing.assert_frame_equal(together, pd.concat([found(rule) for rule in sorted(rules)], ignore_index=True))
 
 
 def test_calibration_puts_the_floor_at_zero_and_the_ceiling_at_one(scores):

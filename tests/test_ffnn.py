@@ -85,6 +85,23 @@ def test_in_batches_and_alone_are_the_same():
             assert a.nets[size].epochs == b.nets[size].epochs
 
 
+def test_numbers_below_the_smallest_normal_one_are_zero_while_training_and_only_then(monkeypatch):
+    X, norms = planted()
+    seen, epoch = [], Trainer._epoch
+
+    def smallest():
+        return torch.full((), torch.finfo(torch.float32).tiny)
+
+    def watched(self, alive):
+        seen.append(float(smallest() * 0.5))
+        epoch(self, alive)
+
+    monkeypatch.setattr(Trainer, "_epoch", watched)
+    fit_folds(X, norms.values, folds_of(norms)[:1], [2])
+    assert set(seen) == {0.0}
+    assert float(smallest() * 0.5) > 0
+
+
 def test_planted_signal_is_found_and_none_in_noise():
     X, norms = planted(n=300, features=40, density=0.4)
     train, validation = folds_of(norms, 5)[0]

@@ -1,5 +1,6 @@
 """The store: the same arguments replay, whatever matters recomputes, and nothing half-written is ever read."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -171,6 +172,19 @@ def test_the_digest_follows_the_code_that_is_reached(tmp_path, monkeypatch):
     assert digest(deep="x = 2\n") != base
     store._tree.cache_clear()
     SOURCE_DIGEST.cache_clear()
+
+
+def test_the_digest_of_code_does_not_know_pythons_version(monkeypatch):
+    text = "def f(x=None):\n    return f'{x!r:>4} {\"a\"}'\n"
+    here = store._told(ast.parse(text))
+    later = ast.parse(text)
+    later.body[0].a_field_of_a_later_version = []
+    monkeypatch.setattr(ast.FunctionDef, "_fields", (*ast.FunctionDef._fields, "a_field_of_a_later_version"))
+    assert store._told(later) == here
+    different = [
+        text.replace(*change) for change in (("None", "0"), ("!r", "!s"), (">4", ">5"), ("a", "b"), ("x", "y"))
+    ]
+    assert len({here, *(store._told(ast.parse(t)) for t in different)}) == 6
 
 
 def test_a_figure_is_reached_by_no_study():

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from tqdm import tqdm
 
 from interp.controls import CONTROLS, Control, NotApplicable, Problem
 from interp.errors import InputError
 from interp.inference import featurewise, ffnn, pls
+from interp.inference.featurewise import FeatureTally
 from interp.inference.folds import Split, grouped_folds
 from interp.inference.inputs import Norms, checked_problem, some
 from interp.inference.latent import RULES, choose, number
@@ -201,6 +203,28 @@ def _largest(selections: Sequence[str], largest: int | None) -> int | None:
     return largest
 
 
+@dataclass(frozen=True)
+class _Scored:
+    """What every metric makes of the predictions for one fold."""
+
+    rows: Int[np.ndarray, "test"]
+    tallies: dict[str, Tally]
+    featured: dict[str, FeatureTally]
+
+    @classmethod
+    def of(cls, truth: Truth, prediction: Prediction, metrics: Sequence[str]) -> _Scored:
+        """Those of `metrics` that have a meaning for these targets."""
+        wanted = [m for m in metrics if truth.retrievable or METRICS[m].family not in RETRIEVAL_LIKE]
+        tallies: dict[str, Tally] = {}
+        for family in dict.fromkeys(METRICS[m].family for m in wanted if m not in FEATUREWISE):
+            tallies |= FAMILIES[family](truth, prediction)
+        return cls(
+            prediction.rows,
+            {m: tallies[m] for m in wanted if m not in FEATUREWISE},
+            {m: FEATUREWISE[m](truth, prediction) for m in wanted if m in FEATUREWISE},
+        )
+
+
 class _Run:
     """Collects the tallies of one control with one seed into cells."""
 
@@ -244,8 +268,9 @@ class _Run:
         cells = []
         means = [truth.Y[split.train].mean(axis=0) for split in self.splits]
         for scoring, rows_of in self._scorings(training):
-            held = [Prediction(rows_of[i], predict(rows_of[i], mean), mean) for i, mean in enumerate(means)]
-            cells += self._cells(reference, scoring, self.selections[0], [0] * len(held), truth, held)
+            held = (Prediction(rows_of[i], predict(rows_of[i], mean), mean) for i, mean in enumerate(means))
+            scored = [_Scored.of(truth, prediction, self.metrics) for prediction in held]
+            cells += self._cells(reference, scoring, self.selections[0], [0] * len(scored), scored)
         # Nothing is fitted, so every selection rule has the same scores.
         return [cell._replace(selection=s) for s in self.selections for cell in cells]
 
@@ -256,14 +281,15 @@ class _Run:
         cells: list[Cell] = []
         errors = [path.squared_errors(X[s.validation], truth.Y[s.validation]) for s, path in zip(self.splits, paths)]
         for scoring, rows_of in self._scorings(training):
-            known: dict[tuple[int, int], Prediction] = {}
+            known: dict[tuple[int, int], _Scored] = {}  # rules often choose the same size
             for selection in self.selections:
                 sizes = [choose(selection, path.sizes, e) for path, e in zip(paths, errors)]
                 for i, (path, size) in enumerate(zip(paths, sizes)):
                     if (i, size) not in known:
-                        known[i, size] = Prediction(rows_of[i], path.predict(X[rows_of[i]], size), path.y_mean)
-                predictions = [known[i, size] for i, size in enumerate(sizes)]
-                cells += self._cells(reference, scoring, selection, sizes, truth, predictions)
+                        prediction = Prediction(rows_of[i], path.predict(X[rows_of[i]], size), path.y_mean)
+                        known[i, size] = _Scored.of(truth, prediction, self.metrics)
+                scored = [known[i, size] for i, size in enumerate(sizes)]
+                cells += self._cells(reference, scoring, selection, sizes, scored)
         return cells
 
     def _scorings(self, training: bool) -> Iterator[tuple[str, list[np.ndarray]]]:
@@ -281,32 +307,25 @@ class _Run:
         scoring: str,
         selection: str,
         sizes: Sequence[int],
-        truth: Truth,
-        predictions: Sequence[Prediction],
+        folds: Sequence[_Scored],
     ) -> list[Cell]:
-        n = len(truth.Y)
-        wanted = [m for m in self.metrics if truth.retrievable or METRICS[m].family not in RETRIEVAL_LIKE]
+        n = self.bootstrap.counts.shape[1]
         # A metric that has no meaning for these targets stays undefined for every concept: it is n/a, not absent.
         numerators = {m: np.zeros(n) for m in self.metrics}
         weights = {m: np.zeros(n) for m in self.metrics}
-        by_fold: dict[str, list[float]] = {m: [] if m in wanted else [np.nan] * len(sizes) for m in self.metrics}
-        families = {METRICS[m].family for m in wanted} & FAMILIES.keys()
-        for prediction in predictions:
-            tallies: dict[str, Tally] = {}
-            for family in families:
-                tallies |= FAMILIES[family](truth, prediction)
-            for m in wanted:
-                if m in tallies:
-                    np.add.at(numerators[m], prediction.rows, tallies[m].numerator)
-                    np.add.at(weights[m], prediction.rows, tallies[m].weight)
-                    by_fold[m].append(_ratio(tallies[m]))
-        for m in [m for m in wanted if m in FEATUREWISE]:
-            featured = [(p.rows, FEATUREWISE[m](truth, p)) for p in predictions]
+        by_fold: dict[str, list[float]] = {m: [np.nan] * len(sizes) for m in self.metrics}
+        tested = np.zeros(n, dtype=bool)
+        for fold in folds:
+            tested[fold.rows] = True
+            for m, tally in fold.tallies.items():
+                np.add.at(numerators[m], fold.rows, tally.numerator)
+                np.add.at(weights[m], fold.rows, tally.weight)
+        for m in folds[0].tallies:
+            by_fold[m] = [_ratio(fold.tallies[m]) for fold in folds]
+        for m in folds[0].featured:
+            featured = [(fold.rows, fold.featured[m]) for fold in folds]
             numerators[m], weights[m] = featurewise.combine(featured, n)
             by_fold[m] = [featurewise.fold_score(tally) for _, tally in featured]
-        tested = np.zeros(n, dtype=bool)
-        for prediction in predictions:
-            tested[prediction.rows] = True
         return [
             Cell(
                 self.control,

@@ -95,8 +95,8 @@ def grid(norms: str, what: str, trained: int, threads: int) -> dict[str, Any]:
         "target": 5,
         "note": f"{note}; both timed twice, the better time counts; torch's loop timed on 1 fold, a time an epoch, "
         f"times the epochs of all folds; {flushing / ours:.1f}x where it, too, takes numbers below float32's smallest "
-        f"normal one for zero; predictions of the same nets differ by at most {apart:.0e} of the largest; more seeds are "
-        "more of the same",
+        f"normal one for zero; predictions of the same nets differ by at most {apart:.0e} of the largest; more seeds "
+        "are more of the same",
     }
 
 

@@ -190,7 +190,7 @@ def memory(count: int) -> dict[str, Any]:
     texts, note = contributions.sentences(count, contributions.SHORT)
     torch.cuda.reset_peak_memory_stats()
     weights = torch.cuda.memory_allocated()
-    time = seconds(lambda: residual.mixing_table(subject, texts, ["norm"], batch_size=8))
+    time = seconds(lambda: residual.mixing_table(subject, texts, ["norm"], batch_size=contributions.FEW))
     return {
         "what": f"residual mixing by norm, {contributions.STREAMED[count]} sentences, one after the other",
         "seconds": time,

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Int
 from tqdm import tqdm
 
 from interp.errors import InputError
@@ -70,15 +68,34 @@ def mixing_table(
         method.check(subject)
     if not texts:
         raise InputError("no texts to trace")
-    parts: list[_Part] = []
+    # A number a text, quantity and layer is all that grows with the texts. Each has its place from the beginning: a
+    # small array kept from every batch would lie between what batches use and give back, and hold the memory.
+    found: dict[tuple[str, str], np.ndarray] = {}
+    tokens, positions = np.zeros((2, len(texts)), dtype=int)
     with tqdm(total=len(texts), desc=f"{subject.name}, {len(chosen)} methods", unit="text") as bar:
         for batch in subject.batches(texts, batch_size):
-            traces = trace_batch(subject, batch, [m.name for m in chosen], probes=probes, seed=seed)
-            for name, trace in traces.items():
-                for quantity, per_position in _quantities(METHODS[name], trace, causal=subject.causal).items():
-                    parts.append(_part(name, quantity, per_position, ~batch.special, batch.index))
+            index, inner = list(batch.index), ~batch.special
+            count = inner.sum(dim=1)
+            tokens[index], positions[index] = inner.shape[1], count.cpu().numpy()
+            for name, trace in trace_batch(subject, batch, [m.name for m in chosen], probes=probes, seed=seed).items():
+                for quantity, values in _quantities(METHODS[name], trace, causal=subject.causal).items():
+                    mean = (values * inner).sum(dim=2) / count
+                    if (name, quantity) not in found:
+                        found[name, quantity] = np.full((len(mean), len(texts)), np.nan)
+                    found[name, quantity][:, index] = mean.double().cpu().numpy()
             bar.update(len(batch))
-    return _table(parts)
+    sizes, depths = [values.size for values in found.values()], [len(values) for values in found.values()]
+    return pd.DataFrame(
+        {
+            "method": np.repeat(np.array([method for method, _ in found], dtype=object), sizes),
+            "quantity": np.repeat(np.array([quantity for _, quantity in found], dtype=object), sizes),
+            "layer": np.repeat(np.concatenate([np.arange(1, depth + 1) for depth in depths]), len(texts)),
+            "text": np.tile(np.arange(len(texts)), sum(depths)),
+            "tokens": np.tile(tokens, sum(depths)),
+            "positions": np.tile(positions, sum(depths)),
+            "value": np.concatenate([values.ravel() for values in found.values()]),
+        }
+    )
 
 
 def _quantities(method: Method, trace: BatchTrace, *, causal: bool) -> dict[str, torch.Tensor]:
@@ -105,46 +122,6 @@ def _quantities(method: Method, trace: BatchTrace, *, causal: bool) -> dict[str,
 def _own_largest(matrix: torch.Tensor) -> torch.Tensor:
     own = torch.diagonal(matrix, dim1=2, dim2=3)
     return (own >= matrix.max(dim=-1).values).float()
-
-
-@dataclass(frozen=True)
-class _Part:
-    """What is kept of one quantity in one batch: a number a text and layer, which is all that grows with the texts."""
-
-    method: str
-    quantity: str
-    text: Int[np.ndarray, "text"]
-    tokens: int
-    positions: Int[np.ndarray, "text"]
-    value: Float[np.ndarray, "layer text"]
-
-
-def _part(method: str, quantity: str, values: torch.Tensor, inner: torch.Tensor, index: Sequence[int]) -> _Part:
-    count = inner.sum(dim=1)
-    mean = (values * inner).sum(dim=2) / count
-    positions, value = count.cpu().numpy(), mean.double().cpu().numpy()
-    return _Part(method, quantity, np.asarray(index), inner.shape[1], positions, value)
-
-
-def _table(parts: Sequence[_Part]) -> pd.DataFrame:
-    sizes = [part.value.size for part in parts]
-    layers = [len(part.value) for part in parts]
-    return pd.DataFrame(
-        {
-            "method": _repeated([part.method for part in parts], sizes),
-            "quantity": _repeated([part.quantity for part in parts], sizes),
-            "layer": np.concatenate([np.repeat(np.arange(1, n + 1), len(p.text)) for n, p in zip(layers, parts)]),
-            "text": np.concatenate([np.tile(p.text, n) for n, p in zip(layers, parts)]),
-            "tokens": np.repeat([part.tokens for part in parts], sizes),
-            "positions": np.concatenate([np.tile(p.positions, n) for n, p in zip(layers, parts)]),
-            "value": np.concatenate([part.value.ravel() for part in parts]),
-        }
-    )
-
-
-def _repeated(names: Sequence[str], sizes: Sequence[int]) -> np.ndarray:
-    """Each name so many times; the same string every time, not a copy of it."""
-    return np.repeat(np.array(names, dtype=object), sizes)
 
 
 def pooled(

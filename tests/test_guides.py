@@ -111,8 +111,9 @@ def test_run_on_a_gpu(folder):
     assert "--set 'device=cuda' --set 'dtype=bfloat16'" in told[0]
     assert "--profile 'gpu'" in told[0]
     assert "pytest -n 2 --dist loadgroup -m gpu" in told[1]
-    assert "property-inference" in told[2]
-    assert "there already" in told[3]
+    assert "benchmarks.run cuda --into results-cuda" in told[2]
+    assert "property-inference" in told[3]
+    assert "there already" in told[4]
     planned = scratch.run("snakemake --dry-run --cores 1 --config profile=gpu \"set=['device=cpu']\"", folder)
     assert planned.returncode == 0, planned.stderr
 

@@ -40,21 +40,36 @@ SHORT = 100
 """Characters of the sentences that memory is measured on, at most: the same for few and for many."""
 
 
-def sentences(count: int, longest: int | None = None) -> tuple[list[str], str]:
-    """Sentences of WikiText-2, or where it is not there of the package, over again if they are too few; and a note.
-
-    Short ones begin with the longest, as often as fills a batch: what a batch takes depends on its length, however many
-    texts there are.
-    """
+def _corpus() -> tuple[list[str], str]:
+    """All sentences of WikiText-2, or where it is not there of the package, in a random order; and a note."""
     try:
         corpus, note = corpora.load("wikitext2"), "WikiText-2, minilm"
     except InputError:
         corpus, note = corpora.load("plain"), "no WikiText-2 here: the package's sentences, minilm"
-    texts = [t for t in corpus.sample(len(corpus.texts)) if longest is None or len(t) <= longest]
-    if longest is not None:
-        tokens = subjects.shared("minilm").tokenizer
-        texts = [max(texts, key=lambda text: len(tokens(text)["input_ids"]))] * FEW + texts
-    return (texts * -(-count // len(texts)))[:count], note
+    return corpus.sample(len(corpus.texts)), note
+
+
+def _so_many(texts: Sequence[str], count: int) -> list[str]:
+    return list(itertools.islice(itertools.cycle(texts), count))
+
+
+def sentences(count: int) -> tuple[list[str], str]:
+    """So many sentences, over again if they are too few; and a note."""
+    texts, note = _corpus()
+    return _so_many(texts, count), note
+
+
+def short_sentences(subject: Subject, count: int) -> tuple[list[str], str]:
+    """Sentences to measure memory on, and a note.
+
+    They begin with the longest, as often as fills a batch: what a batch takes depends on its length, however many texts
+    there are.
+    """
+    texts, note = _corpus()
+    short = [text for text in texts if len(text) <= SHORT]
+    longest = max(short, key=lambda text: len(subject.tokenizer(text)["input_ids"]))
+    note += f"; sentences of at most {SHORT} characters, in batches of {FEW}; one batch is of the longest"
+    return _so_many([longest] * FEW + short, count), note
 
 
 def strata(subject: Subject, texts: Sequence[str], count: int) -> list[tuple[Batch, float]]:
@@ -228,11 +243,11 @@ def jacobian_rows(subject: Subject, batch: Batch) -> float:
 def memory(count: int) -> dict[str, Any]:
     """Residual mixing of so many sentences, batch by batch: the peak memory is the point."""
     subject = subjects.load("minilm")
-    texts, note = sentences(count, SHORT)
+    texts, note = short_sentences(subject, count)
     return {
         "what": f"residual mixing by norm, {STREAMED[count]} sentences, one after the other",
         "seconds": seconds(lambda: residual.mixing_table(subject, texts, ["norm"], batch_size=FEW)),
-        "note": f"{note}; sentences of at most {SHORT} characters, in batches of {FEW}; one batch is of the longest",
+        "note": note,
     }
 
 

@@ -98,7 +98,6 @@ def nets() -> dict[str, Any]:
     """The nets of all folds and sizes, and an ordinary torch loop on the same GPU."""
     from interp.inference import ffnn as mapping
     from interp.inference import grouped_folds
-    from interp.inference.training import MOST_EPOCHS, PATIENCE, Job
 
     X, norms, note = load("mcrae")
     Y = norms.values
@@ -110,13 +109,7 @@ def nets() -> dict[str, Any]:
 
     run(GPU)
     times = {device: seconds(functools.partial(run, device), 2) for device in (GPU, "cpu")}
-    loop = 0.0
-    for size in mapping.HIDDEN_SIZES:
-        job, epochs = Job(*folds[0], size, 0, 0), []
-        ffnn.plain_torch(X, Y, job, GPU)
-        once = seconds(lambda job=job, epochs=epochs: epochs.append(ffnn.plain_torch(X, Y, job, GPU)[1]))  # type: ignore[misc]
-        run_for = [min(path.nets[size].epochs + PATIENCE, MOST_EPOCHS) for path in found[GPU]]
-        loop += once / epochs[0] * sum(run_for)
+    loop = sum(ffnn.looped(X, Y, folds[0], found[GPU], size, GPU)[1] for size in mapping.HIDDEN_SIZES)
     same = [
         here.nets[size].epochs == there.nets[size].epochs
         for here, there in zip(found["cpu"], found[GPU], strict=True)
@@ -187,7 +180,7 @@ def half(name: str) -> dict[str, Any]:
 def memory(count: int) -> dict[str, Any]:
     """Residual mixing of so many sentences, batch by batch: the GPU's peak memory is the point."""
     subject = subjects.load("minilm", device=GPU)
-    texts, note = contributions.sentences(count, contributions.SHORT)
+    texts, note = contributions.short_sentences(subject, count)
     torch.cuda.reset_peak_memory_stats()
     weights = torch.cuda.memory_allocated()
     time = seconds(lambda: residual.mixing_table(subject, texts, ["norm"], batch_size=contributions.FEW))
@@ -195,7 +188,7 @@ def memory(count: int) -> dict[str, Any]:
         "what": f"residual mixing by norm, {contributions.STREAMED[count]} sentences, one after the other",
         "seconds": time,
         "note": f"at most {torch.cuda.max_memory_allocated() / 2**20:.1f} MiB of the GPU's memory, "
-        f"{weights / 2**20:.1f} of them the model; {note}; sentences of at most {contributions.SHORT} characters",
+        f"{weights / 2**20:.1f} of them the model; {note}",
     }
 
 

@@ -260,7 +260,7 @@ def _code(module: str) -> str:
 
 
 def _told(code: Any) -> str:
-    """A syntax tree as text, the same for every version of Python, which `ast.dump` and `ast.unparse` do not promise.
+    """A syntax tree as text; how `ast.dump` and `ast.unparse` print one is another matter in every version of Python.
 
     Fields without content are left out: a later version has some that an earlier one does not know.
     """

@@ -32,9 +32,9 @@ def plain_torch(X: np.ndarray, Y: np.ndarray, job: Any, device: str = "cpu") -> 
     start = Trainer(X, Targets(Y, device), [job])
     net = nn.Sequential(nn.Linear(X.shape[1], job.size), nn.Tanh(), nn.Linear(job.size, Y.shape[1])).to(device)
     with torch.no_grad():
-        for layer, weight in zip((net[0], net[2]), start.weights, strict=True):
-            layer.weight.copy_(weight[0, :-1].T)
-            layer.bias.copy_(weight[0, -1])
+        for layer, weight in zip((net[0], net[2]), start.layers(0), strict=True):
+            layer.weight.copy_(weight[:-1].T)
+            layer.bias.copy_(weight[-1])
     mean, scale = standard(X[job.train])
     x, y = (torch.as_tensor(a, dtype=torch.float32, device=device) for a in ((X - mean) / scale, Y.copy()))
     held = torch.as_tensor(job.validation, device=device)
@@ -70,7 +70,7 @@ def looped(
     from interp.inference.training import MOST_EPOCHS, PATIENCE, Job
 
     found: list[tuple[nn.Module, int]] = []
-    job = Job(*fold, size, 0, 0)
+    job = Job(*fold, size, 0, 0, len(fold[0]))
     once = seconds(lambda: found.append(plain_torch(X, Y, job, device)), 2)
     net, epochs = found[0]
     return net, once / epochs * sum(min(path.nets[size].epochs + PATIENCE, MOST_EPOCHS) for path in paths)

@@ -141,10 +141,11 @@ def fit_folds(
         raise InputError(f"hidden sizes {list(hidden_sizes)}: whole numbers from 1 on, please")
     sizes = sorted(set(hidden_sizes))
     targets = Targets(Y, device)
+    rows = max(len(train) for train, _ in folds)
     groups: list[list[Job]] = []
     for size in reversed(sizes):  # large ones first, so that no core is left with a long one at the end
-        jobs = [Job(train, validation, size, seed, fold) for fold, (train, validation) in enumerate(folds)]
-        most = together or (len(jobs) if device != "cpu" else max(1, CACHE // ((X.shape[1] + Y.shape[1]) * size)))
+        jobs = [Job(train, validation, size, seed, fold, rows) for fold, (train, validation) in enumerate(folds)]
+        most = together or (len(jobs) if device != "cpu" else _most(len(jobs), (X.shape[1] + Y.shape[1]) * size))
         groups += [list(part) for part in np.array_split(np.array(jobs, dtype=object), -(-len(jobs) // most))]
     nets: dict[tuple[int, int], Net] = {}
     with tqdm(
@@ -156,6 +157,11 @@ def fit_folds(
         FFNNPath(*standard(X[train]), Y[train].mean(axis=0), {size: nets[fold, size] for size in sizes})
         for fold, (train, _) in enumerate(folds)
     ]
+
+
+def _most(nets: int, weights: int) -> int:
+    """Nets of so many weights to train at once on CPU: as many as stay in cache, and some for every core."""
+    return max(1, min(CACHE // weights, -(-nets // torch.get_num_threads())))
 
 
 def _each_on_one_core(train, groups, device):  # type: ignore[no-untyped-def]

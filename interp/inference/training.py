@@ -3,7 +3,7 @@
 Nets of one hidden size differ in their rows (folds) and their seed only, so their weights lie in one tensor and one
 step trains them all. The two gradients are written out, which saves autograd's bookkeeping; biases are a last row of
 the weights, so that a step is five products. Of sparse targets only the non-zero cells are subtracted. What a step
-computes it writes where the step before it wrote, which saves asking for memory.
+computes it writes where the step before it wrote, which saves asking for memory, and views of it are made once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.optim.adam import adam
+from torch.nn.functional import pad
 from tqdm import tqdm
 
 from interp.seeding import generator
@@ -30,6 +30,10 @@ MOST_EPOCHS = 1000
 
 SPARSE_BELOW = 0.125
 """Targets whose fullest row has a smaller share of non-zero cells are subtracted cell by cell."""
+
+ALIGNED = 16
+"""Features are filled up with zeros to a multiple of this: products are a tenth faster where each row begins at a
+boundary of the processor's registers. Weights that nothing is asked of stay zero."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,9 @@ class Job:
     size: int
     seed: int
     fold: int
+    rows: int
+    """Rows an epoch goes through. A fold that is a few rows short of others begins again, so that all make as many
+    steps; the number comes from all folds, so that a net does not depend on those it is trained with."""
 
 
 def standard(X: Float[np.ndarray, "training width"]) -> tuple[Float[np.ndarray, "width"], float]:
@@ -64,10 +71,12 @@ def standard(X: Float[np.ndarray, "training width"]) -> tuple[Float[np.ndarray, 
 
 
 class Targets:
-    """Rows of Y, ready to be subtracted from predictions."""
+    """Rows of Y, ready to be subtracted from predictions (of ``padded`` features)."""
 
     def __init__(self, Y: Float[np.ndarray, "concept feature"], device: str) -> None:
         self.values = torch.tensor(Y, dtype=torch.float32, device=device)
+        self.features = Y.shape[1]
+        self.padded = math.ceil(self.features / ALIGNED) * ALIGNED
         most = int((Y != 0).sum(axis=1).max(initial=0))
         self.sparse = most < SPARSE_BELOW * Y.shape[1]
         if self.sparse:  # the non-zero cells of each row, filled up with zeros of column 0
@@ -76,12 +85,36 @@ class Targets:
             self.columns = torch.as_tensor(np.where(cells == 0, 0, columns), device=device)
             self.negated = torch.as_tensor(-cells, dtype=torch.float32, device=device)
 
-    def subtract_from(self, predicted: Float[Tensor, "net row feature"], rows: Int[Tensor, "net row"]) -> None:
-        """Turn predictions for `rows` into residuals, in place."""
+    def batches(self, rows: Int[Tensor, "net row"]) -> list[tuple[Tensor, ...]]:
+        """What `subtract_from` needs for each batch of so many rows of every net."""
         if self.sparse:
-            predicted.scatter_add_(2, self.columns[rows], self.negated[rows])
+            tables = self.columns, self.negated
+            cells = [table.index_select(0, rows.flatten()).view(*rows.shape, -1) for table in tables]
         else:
-            predicted.sub_(self.values[rows])
+            cells = [rows]
+        return list(zip(*(cell.split(BATCH, 1) for cell in cells)))
+
+    def subtract_from(self, predicted: Float[Tensor, "net row padded"], cells: tuple[Tensor, ...]) -> None:
+        """Turn predictions into residuals, in place."""
+        if self.sparse:
+            predicted.scatter_add_(2, *cells)
+        else:
+            predicted[..., : self.features].sub_(self.values[cells[0]])
+
+
+class Workspace:
+    """Where a step of all nets, of so many rows each, writes its numbers, and the views it reads them by."""
+
+    def __init__(self, weights: Sequence[Tensor], batch: int) -> None:
+        (nets, _, size), padded = weights[0].shape, weights[1].shape[2]
+        empty = weights[0].new_empty
+        self.hidden, self.back = empty(nets, batch, size), empty(nets, size, batch)
+        self.one = torch.ones(nets, batch, size + 1, device=self.hidden.device)
+        """The hidden layer, and a one for the bias."""
+        self.h = self.one[..., :-1]
+        self.residual = empty(nets, batch, padded)
+        self.second = weights[1][:, :-1]
+        self.h_T, self.one_T, self.residual_T = self.h.mT, self.one.mT, self.residual.mT
 
 
 class Trainer:
@@ -94,7 +127,7 @@ class Trainer:
     targets
         Targets of all concepts.
     jobs
-        The nets, of one hidden size.
+        The nets, of one hidden size and with as many rows an epoch.
     """
 
     def __init__(self, X: Float[np.ndarray, "concept width"], targets: Targets, jobs: Sequence[Job]) -> None:
@@ -102,12 +135,12 @@ class Trainer:
         self.device = targets.values.device
         self.rng = [generator(job.seed, "ffnn", f"fold {job.fold}", f"size {job.size}") for job in jobs]
         self.inputs = [self._inputs(X, job) for job in jobs]
-        self.held = [torch.as_tensor(job.validation, device=self.device) for job in jobs]
         first, second = zip(*(self._initial(X.shape[1], job, rng) for job, rng in zip(jobs, self.rng)))
         self.weights = [torch.stack(first), torch.stack(second)]
         self.averages, self.squares = ([torch.zeros_like(w) for w in self.weights] for _ in range(2))
-        self.steps = [torch.zeros((), device=self.device) for _ in self.weights]
-        self._rooms: dict[str, Tensor] = {}
+        self.step = torch.zeros((), device=self.device)
+        self.alive = list(range(len(jobs)))
+        self._keep(range(len(jobs)))
 
     def _inputs(self, X: np.ndarray, job: Job) -> Float[Tensor, "concept width+1"]:
         mean, scale = standard(X[job.train])
@@ -123,24 +156,29 @@ class Trainer:
             drawn = rng.uniform(-bound, bound, (inputs + 1, outputs))
             return torch.as_tensor(drawn, dtype=torch.float32).to(self.device)
 
-        features = self.targets.values.shape[1]
-        hidden, output = layer(width, job.size), layer(job.size, features)
+        hidden, output = layer(width, job.size), layer(job.size, self.targets.features)
         rows = torch.as_tensor(job.train, device=self.device)
         output[-1] += self.targets.values[rows].mean(dim=0, dtype=torch.float64).float()
-        return hidden, output
+        return hidden, pad(output, (0, self.targets.padded - self.targets.features))
+
+    def layers(self, position: int) -> tuple[Float[Tensor, "width+1 size"], Float[Tensor, "size+1 feature"]]:
+        """One net's weights: views, which go on changing."""
+        return self.weights[0][position], self.weights[1][position, :, : self.targets.features]
 
     def _keep(self, positions: Sequence[int]) -> None:
         """Go on with some of the nets; Adam's averages go with them."""
         index = torch.as_tensor(positions, device=self.device)
         for tensors in (self.weights, self.averages, self.squares):
             tensors[:] = [tensor[index] for tensor in tensors]
-
-    def _room(self, name: str, *shape: int) -> Tensor:
-        """Uninitialised memory of that shape, the same for every call of that name."""
-        cells = math.prod(shape)
-        if name not in self._rooms or self._rooms[name].numel() < cells:
-            self._rooms[name] = torch.empty(cells, device=self.device)
-        return self._rooms[name][:cells].view(shape)
+        self.gradients = [torch.empty_like(w) for w in self.weights]
+        self.alive = [self.alive[position] for position in positions]
+        held = [self.jobs[net].validation for net in self.alive]
+        longest = max(map(len, held))
+        self.held = self._batches(held, longest)
+        lengths = torch.as_tensor([len(rows) for rows in held], device=self.device)[:, None]
+        counted = torch.arange(longest, device=self.device) < lengths
+        self.held_shares = (counted / (lengths * self.targets.features)).split(BATCH, 1)
+        self._workspaces: dict[int, Workspace] = {}
 
     @torch.no_grad()
     def run(self, bar: tqdm) -> list[Net]:
@@ -159,80 +197,85 @@ class Trainer:
     def _run(self, bar: tqdm) -> list[Net]:
         n = len(self.jobs)
         best, best_epoch = [float("inf")] * n, [0] * n
-        kept = [[weight[i].clone() for weight in self.weights] for i in range(n)]
-        alive = list(range(n))
+        kept = [[weight.clone() for weight in self.layers(i)] for i in range(n)]
         for epoch in range(1, MOST_EPOCHS + 1):
-            self._epoch(alive)
+            self._epoch()
             stay = []
-            for position, net in enumerate(alive):
-                error = self._validation_error(position, net)
+            for position, (net, error) in enumerate(zip(self.alive, self._validation_errors())):
                 if error < best[net]:
                     best[net], best_epoch[net] = error, epoch
-                    kept[net] = [weight[position].clone() for weight in self.weights]
+                    for into, weight in zip(kept[net], self.layers(position)):
+                        into.copy_(weight)
                 if epoch - best_epoch[net] < PATIENCE and np.isfinite(error):
                     stay.append(position)
-            bar.update(len(alive) - len(stay))
+            bar.update(len(self.alive) - len(stay))
             if not stay:
                 break
-            if len(stay) < len(alive):
-                alive = [alive[position] for position in stay]
+            if len(stay) < len(self.alive):
                 self._keep(stay)
         else:
-            bar.update(len(alive))
+            bar.update(len(self.alive))
         weights = [[w.cpu().double().numpy() for w in pair] for pair in kept]
         return [Net(hidden, output, epoch) for (hidden, output), epoch in zip(weights, best_epoch)]
 
-    def _epoch(self, alive: Sequence[int]) -> None:
-        """One pass over the training rows; every net makes as many steps as the one with the most rows."""
-        orders = [self.rng[i].permutation(self.jobs[i].train) for i in alive]
-        longest = max(map(len, orders))
-        # A fold that is a few rows short of another starts again, so that batches are of one size.
-        rows = torch.as_tensor(np.stack([np.resize(order, longest) for order in orders]), device=self.device)
-        x = self._room("x", len(alive), longest, self.inputs[0].shape[1])
-        for into, net, row in zip(x, alive, rows):
-            torch.index_select(self.inputs[net], 0, row, out=into)
-        for start in range(0, longest, BATCH):
-            batch = slice(start, start + BATCH)
-            self._step(x[:, batch], rows[:, batch])
+    def _batches(self, orders: Sequence[np.ndarray], length: int) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
+        """Inputs (net x row x width+1) and cells of the targets, a batch at a time, for the rows of each net.
 
-    def _step(self, x: Float[Tensor, "net row width+1"], rows: Int[Tensor, "net row"]) -> None:
-        """Gradients of the mean squared error, the two layers written out, and a step of Adam."""
+        An order that is shorter than `length` begins again.
+        """
+        rows = torch.as_tensor(np.stack([np.resize(order, length) for order in orders]), device=self.device)
+        x = self.inputs[0].new_empty(*rows.shape, self.inputs[0].shape[1])
+        for into, net, row in zip(x, self.alive, rows):
+            torch.index_select(self.inputs[net], 0, row, out=into)
+        return list(zip(x.split(BATCH, 1), self.targets.batches(rows)))
+
+    def _epoch(self) -> None:
+        """One pass over the training rows."""
+        orders = [self.rng[i].permutation(self.jobs[i].train) for i in self.alive]
+        for x, cells in self._batches(orders, self.jobs[0].rows):
+            self._step(x, cells)
+
+    def _residuals(self, x: Float[Tensor, "net row width+1"], cells: tuple[Tensor, ...]) -> Workspace:
+        """Predictions less targets, and the hidden layer that they were made of."""
         first, second = self.weights
-        nets, batch, size, features = *rows.shape, first.shape[2], second.shape[2]
-        one = self._room("one", nets, batch, size + 1)
-        one[..., -1] = 1
-        h = torch.tanh(torch.bmm(x, first, out=self._room("h", nets, batch, size)), out=one[..., :-1])
-        residual = torch.bmm(one, second, out=self._room("residual", nets, batch, features))
-        self.targets.subtract_from(residual, rows)
+        batch = x.shape[1]
+        if batch not in self._workspaces:
+            self._workspaces[batch] = Workspace(self.weights, batch)
+        w = self._workspaces[batch]
+        torch.tanh(torch.bmm(x, first, out=w.hidden), out=w.h)
+        torch.bmm(w.one, second, out=w.residual)
+        self.targets.subtract_from(w.residual, cells)
+        return w
+
+    def _step(self, x: Float[Tensor, "net row width+1"], cells: tuple[Tensor, ...]) -> None:
+        """Gradients of the mean squared error, the two layers written out, and a step of Adam."""
+        w = self._residuals(x, cells)
+        share = 2 / (x.shape[1] * self.targets.features)
         # Weights first: a third faster than the same product the other way round.
-        back = torch.bmm(second[:, :-1], residual.mT, out=self._room("back", nets, size, batch))
-        back = torch.ops.aten.tanh_backward(back, h.mT)
-        share = 2 / (batch * features)
-        gradients = [self._room(f"gradient {i}", *weight.shape) for i, weight in enumerate(self.weights)]
-        for gradient, given, error in zip(gradients, (x, one), (back.mT, residual)):
-            torch.baddbmm(gradient, given.mT, error, beta=0, alpha=share, out=gradient)  # beta: nothing is read there
-        adam(
+        torch.bmm(w.second, w.residual_T, out=w.back)
+        error = torch.ops.aten.tanh_backward(w.back, w.h_T).mT
+        for gradient, given, back in zip(self.gradients, (x.mT, w.one_T), (error, w.residual)):
+            torch.baddbmm(gradient, given, back, beta=0, alpha=share, out=gradient)  # beta: nothing is read there
+        self.step += 1
+        torch._fused_adam_(  # the step of torch.optim.Adam, without what that looks up first
             self.weights,
-            gradients,
+            self.gradients,
             self.averages,
             self.squares,
-            max_exp_avg_sqs=[],
-            state_steps=self.steps,
-            fused=True,
-            amsgrad=False,
+            [],
+            [self.step, self.step],
+            lr=LEARNING_RATE,
             beta1=0.9,
             beta2=0.999,
-            lr=LEARNING_RATE,
             weight_decay=0.0,
             eps=1e-8,
+            amsgrad=False,
             maximize=False,
         )
 
-    def _validation_error(self, position: int, net: int) -> float:
-        first, second = (weight[position] for weight in self.weights)
-        rows = self.held[net]
-        h = (self.inputs[net][rows] @ first).tanh_()
-        residual = self._room("held", 1, len(rows), second.shape[1])
-        torch.addmm(second[-1], h, second[:-1], out=residual[0])
-        self.targets.subtract_from(residual, rows[None])
-        return float(residual.square_().mean())
+    def _validation_errors(self) -> list[float]:
+        """Mean squared error of every net that is still trained, on its own validation rows."""
+        errors = torch.zeros(len(self.alive), device=self.device)
+        for (x, cells), share in zip(self.held, self.held_shares):
+            errors += (self._residuals(x, cells).residual.square_().sum(2) * share).sum(1)
+        return errors.tolist()

@@ -66,7 +66,7 @@ def test_the_committed_results_are_whole_and_come_from_the_plan():
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("entry", ["minilm-binder-plsr", "minilm-mcrae-plsr"])
+@pytest.mark.parametrize("entry", ["minilm-binder-plsr", "minilm-mcrae-plsr", "minilm-binder-ffnn"])
 def test_the_reference_is_the_same_when_computed_again(entry):
     planned = {p.entry: p for p in reference_scores.PLAN}[entry]
     found = reference_scores.again(planned, reference_scores.SAMPLE[entry])

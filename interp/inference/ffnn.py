@@ -129,8 +129,8 @@ def fit_folds(
     Parameters
     ----------
     together
-        Nets of one size trained at once; None for as many as keep their weights in cache (all, on a GPU). The nets
-        are the same whatever it is, within float32's rounding.
+        Nets of one size trained at once; None for as many as keep their weights in cache and leave some for every
+        core (all, on a GPU). The nets are the same whatever it is, within float32's rounding.
 
     Raises
     ------

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import torch
+from jaxtyping import Float
 from tqdm import tqdm
 
 from interp.errors import InputError
@@ -68,34 +69,51 @@ def mixing_table(
         method.check(subject)
     if not texts:
         raise InputError("no texts to trace")
-    # A number a text, quantity and layer is all that grows with the texts. Each has its place from the beginning: a
-    # small array kept from every batch would lie between what batches use and give back, and hold the memory.
-    found: dict[tuple[str, str], np.ndarray] = {}
-    tokens, positions = np.zeros((2, len(texts)), dtype=int)
+    found = _Means(len(texts))
     with tqdm(total=len(texts), desc=f"{subject.name}, {len(chosen)} methods", unit="text") as bar:
         for batch in subject.batches(texts, batch_size):
             index, inner = list(batch.index), ~batch.special
             count = inner.sum(dim=1)
-            tokens[index], positions[index] = inner.shape[1], count.cpu().numpy()
+            found.tokens[index], found.positions[index] = inner.shape[1], count.cpu().numpy()
             for name, trace in trace_batch(subject, batch, [m.name for m in chosen], probes=probes, seed=seed).items():
                 for quantity, values in _quantities(METHODS[name], trace, causal=subject.causal).items():
-                    mean = (values * inner).sum(dim=2) / count
-                    if (name, quantity) not in found:
-                        found[name, quantity] = np.full((len(mean), len(texts)), np.nan)
-                    found[name, quantity][:, index] = mean.double().cpu().numpy()
+                    found.put((name, quantity), index, (values * inner).sum(dim=2) / count)
             bar.update(len(batch))
-    sizes, depths = [values.size for values in found.values()], [len(values) for values in found.values()]
-    return pd.DataFrame(
-        {
-            "method": np.repeat(np.array([method for method, _ in found], dtype=object), sizes),
-            "quantity": np.repeat(np.array([quantity for _, quantity in found], dtype=object), sizes),
-            "layer": np.repeat(np.concatenate([np.arange(1, depth + 1) for depth in depths]), len(texts)),
-            "text": np.tile(np.arange(len(texts)), sum(depths)),
-            "tokens": np.tile(tokens, sum(depths)),
-            "positions": np.tile(positions, sum(depths)),
-            "value": np.concatenate([values.ravel() for values in found.values()]),
-        }
-    )
+    return found.table()
+
+
+class _Means:
+    """A number a text, layer and quantity: all that grows with the texts.
+
+    Each has its place from the beginning. A small array kept from every batch would lie between what batches use and
+    give back, and hold the memory.
+    """
+
+    def __init__(self, texts: int) -> None:
+        self.values: dict[tuple[str, str], Float[np.ndarray, "layer text"]] = {}
+        self.tokens, self.positions = np.zeros((2, texts), dtype=int)
+
+    def put(self, key: tuple[str, str], index: Sequence[int], means: Float[torch.Tensor, "layer text"]) -> None:
+        """Those of the texts `index`, of one method and quantity."""
+        if key not in self.values:
+            self.values[key] = np.full((len(means), len(self.tokens)), np.nan)
+        self.values[key][:, index] = means.double().cpu().numpy()
+
+    def table(self) -> pd.DataFrame:
+        """One row a method, quantity, layer and text."""
+        sizes, depths = [v.size for v in self.values.values()], [len(v) for v in self.values.values()]
+        method, quantity = (np.repeat(np.array(column, dtype=object), sizes) for column in zip(*self.values))
+        return pd.DataFrame(
+            {
+                "method": method,
+                "quantity": quantity,
+                "layer": np.repeat(np.concatenate([np.arange(1, depth + 1) for depth in depths]), len(self.tokens)),
+                "text": np.tile(np.arange(len(self.tokens)), sum(depths)),
+                "tokens": np.tile(self.tokens, sum(depths)),
+                "positions": np.tile(self.positions, sum(depths)),
+                "value": np.concatenate([v.ravel() for v in self.values.values()]),
+            }
+        )
 
 
 def _quantities(method: Method, trace: BatchTrace, *, causal: bool) -> dict[str, torch.Tensor]:

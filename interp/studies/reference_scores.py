@@ -142,6 +142,7 @@ SAMPLE = {
     "minilm-everyday-plsr": ("original", "shuffle-rows"),
     "minilm-mcrae-plsr": ("original",),
     "minilm-binder-plsr": ("original", "shuffle-rows"),
+    "minilm-binder-ffnn": ("original", "shuffle-rows"),
 }
 """Controls that `make verify` computes anew by default: those that take a minute or two. The others take hours."""
 

@@ -1,10 +1,12 @@
 """Loading, naming, twins, embeddings; on small random models of every family and on the real minilm."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from interp import subjects
 from interp.errors import InputError
@@ -91,6 +93,53 @@ def test_device_and_dtype_are_checked():
     if not torch.cuda.is_available():
         with pytest.raises(InputError, match="torch sees no CUDA device"):
             subjects.load("minilm", device="cuda")
+
+
+def altered(folder, to, change):
+    """A copy of a model's folder, its weights changed."""
+    shutil.copytree(folder, to)
+    weights = load_file(to / "model.safetensors")
+    change(weights)
+    save_file(weights, to / "model.safetensors", metadata={"format": "pt"})
+    return str(to)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_weights_that_lack_a_tensor_are_refused_and_not_made_up(family, tiny_folders, tmp_path):
+    gone = []
+
+    def change(weights):
+        gone.extend(name for name in weights if "pooler" not in name)
+        del weights[gone[7]]
+
+    with pytest.raises(InputError, match="lack") as caught:
+        subjects.load(altered(tiny_folders[family], tmp_path / "model", change))
+    assert gone[7] in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_encoder_without_a_pooler_is_the_same(tiny_folders, tmp_path):
+    def change(weights):
+        for name in ("pooler.dense.weight", "pooler.dense.bias"):
+            del weights[name]
+
+    states = []
+    for folder in (altered(tiny_folders["bert"], tmp_path / "model", change), str(tiny_folders["bert"])):
+        subject = subjects.load(folder)
+        with subject.capture(["blocks.2.resid_post"]) as trace:
+            subject(subject.encode(["the chef thanked the waiter"]))
+        states.append(trace["blocks.2.resid_post"])
+    assert torch.equal(*states)
+
+
+def test_another_tokenizer_is_another_subject(tiny_folders, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_folders["bert"], folder)
+    before = subjects.identify(str(folder))
+    assert before == subjects.identify(str(tiny_folders["bert"]))
+    tokenizer = folder / "tokenizer.json"
+    tokenizer.write_text(tokenizer.read_text().replace("chef", "cook"))
+    assert subjects.identify(str(folder)) != before
 
 
 def test_a_folder_without_safetensors_is_refused(tiny_folders, tmp_path):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from interp.errors import InputError
 from interp.files import known_sha256
 from interp.registry import Registry, unknown
+from interp.subjects import hub
 
 if TYPE_CHECKING:
     from interp.subjects.subject import Subject
@@ -167,7 +168,8 @@ def identify(name: str) -> str:
 
 def _folder_checksum(folder: Path) -> str:
     digest = hashlib.sha256()
-    for path in [*sorted(_weights(folder)), folder / "config.json"]:
+    tokenizer = {path for pattern in hub.TOKENIZER for path in folder.glob(pattern)}
+    for path in [*_weights(folder), folder / "config.json", *sorted(tokenizer)]:
         digest.update(known_sha256(path).encode())
     return digest.hexdigest()[:16]
 
@@ -196,8 +198,6 @@ def _folder(name: str, source: Source | Path) -> Path:
             "`interp train-positions` and name its folder"
         )
     if folder is None:
-        from interp.subjects import hub
-
         folder = hub.snapshot(source.repository, source.revision)
         _weights(folder)
         hub.check(folder, source.repository, source.revision)
@@ -293,8 +293,9 @@ def _pretrained(base: str, folder: Path, anatomy_of: Any) -> tuple[Any, Any]:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         anatomy_of(config.model_type)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-        model = AutoModel.from_pretrained(
+        model, report = AutoModel.from_pretrained(
             folder,
+            output_loading_info=True,
             config=config,
             trust_remote_code=False,
             local_files_only=True,
@@ -307,6 +308,11 @@ def _pretrained(base: str, folder: Path, anatomy_of: Any) -> tuple[Any, Any]:
     except (*_UNREADABLE, SafetensorError, StrictDataclassError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
         raise InputError(f"cannot load subject {base!r} from {folder}: {reason}") from None
+    # transformers makes up what a file lacks, at random. Only the pooler may be: nothing here asks for it.
+    lacking = sorted(name for name in report["missing_keys"] if not name.startswith("pooler."))
+    if lacking:
+        more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+        raise InputError(f"cannot load subject {base!r}: the weights in {folder} lack {lacking[0]}{more}")
     return model, tokenizer
 
 

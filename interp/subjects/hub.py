@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 from interp.errors import InputError
 from interp.files import known_sha256
 
-WANTED = [
-    "*.safetensors",
-    "*.safetensors.index.json",
-    "config.json",
-    "tokenizer*",
-    "vocab*",
-    "merges.txt",
-    "*.model",
-]
-WANTED += ["special_tokens_map.json"]
+INDEX = "model.safetensors.index.json"
+TOKENIZER = ["tokenizer*", "vocab*", "merges.txt", "*.model", "special_tokens_map.json"]
+WANTED = ["*.safetensors", INDEX, "config.json", *TOKENIZER]
+"""Patterns of the files that make a subject."""
 
 
 def snapshot(repository: str, revision: str) -> Path:
@@ -26,12 +21,13 @@ def snapshot(repository: str, revision: str) -> Path:
     Raises
     ------
     InputError
-        If it is in no cache and the hub cannot be reached, or does not have it.
+        If it is in no cache and the hub cannot be reached, or does not have it, or the download breaks off.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         EntryNotFoundError,
         HfHubHTTPError,
+        HTTPError,
         LocalEntryNotFoundError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
@@ -42,10 +38,10 @@ def snapshot(repository: str, revision: str) -> Path:
 
     try:
         cached = get(local=True)
-        if list(cached.glob("*.safetensors")):
+        if _whole(cached):
             return cached
     except LocalEntryNotFoundError:
-        pass  # not in the cache: ask the hub
+        pass  # not in the cache, or not all of it: ask the hub
     _reachable(repository, revision)
     try:
         return get(local=False)
@@ -53,20 +49,33 @@ def snapshot(repository: str, revision: str) -> Path:
         raise InputError(f"the model hub has no revision {revision!r} of {repository}") from None
     except RepositoryNotFoundError:
         raise InputError(f"the model hub has no public model {repository!r}") from None
-    except (LocalEntryNotFoundError, EntryNotFoundError, HfHubHTTPError, OSError, RuntimeError) as error:
+    except (LocalEntryNotFoundError, EntryNotFoundError, HfHubHTTPError, RuntimeError) as error:
         raise InputError(_unreachable(repository, revision, type(error.__cause__ or error).__name__)) from None
+    except (HTTPError, OSError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise InputError(
+            f"the download of {repository}@{revision[:8]} from the model hub broke off ({reason}): what has arrived is "
+            "kept, try again"
+        ) from None
+
+
+def _whole(folder: Path) -> bool:
+    """Whether all is there that a model needs; early versions of the hub's library take part of a snapshot for all."""
+    weights = ["model.safetensors"]
+    if (folder / INDEX).is_file():
+        weights = json.loads((folder / INDEX).read_text())["weight_map"].values()
+    tokenizer = [path for pattern in TOKENIZER for path in folder.glob(pattern)]
+    return bool(tokenizer) and all((folder / name).is_file() for name in ["config.json", *weights])
 
 
 def _reachable(repository: str, revision: str) -> None:
     """Ask once whether the hub is there: a download would retry for half a minute and print each time."""
-    import requests
-    from huggingface_hub import constants
+    from huggingface_hub import constants, get_session
+    from huggingface_hub.errors import HTTPError
 
     try:
-        if constants.HF_HUB_OFFLINE:
-            raise requests.ConnectionError("offline mode")
-        requests.head(constants.ENDPOINT, timeout=10)
-    except requests.RequestException as error:
+        get_session().head(constants.ENDPOINT, timeout=10)
+    except (HTTPError, OSError) as error:  # where one asked to be offline, a ConnectionError
         raise InputError(_unreachable(repository, revision, type(error).__name__)) from None
 
 
@@ -97,10 +106,10 @@ def check(folder: Path, repository: str, revision: str) -> None:
 
 def _recorded(repository: str, revision: str, name: str) -> str:
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HTTPError
 
     try:
         (info,) = HfApi().get_paths_info(repository, [name], revision=revision)
         return str(info.lfs.sha256)  # type: ignore[union-attr]
-    except (HfHubHTTPError, OSError, ValueError, AttributeError) as error:
+    except (HTTPError, OSError, ValueError, AttributeError) as error:
         raise InputError(f"cannot check {name} of {repository}: the hub did not say its checksum ({error})") from None

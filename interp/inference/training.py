@@ -109,7 +109,7 @@ class Workspace:
         (nets, _, size), padded = weights[0].shape, weights[1].shape[2]
         empty = weights[0].new_empty
         self.hidden, self.back = empty(nets, batch, size), empty(nets, size, batch)
-        self.one = torch.ones(nets, batch, size + 1, device=self.hidden.device)
+        self.one = weights[0].new_ones(nets, batch, size + 1)
         """The hidden layer, and a one for the bias."""
         self.h = self.one[..., :-1]
         self.residual = empty(nets, batch, padded)
@@ -140,7 +140,7 @@ class Trainer:
         self.averages, self.squares = ([torch.zeros_like(w) for w in self.weights] for _ in range(2))
         self.step = torch.zeros((), device=self.device)
         self.alive = list(range(len(jobs)))
-        self._keep(range(len(jobs)))
+        self._prepare()
 
     def _inputs(self, X: np.ndarray, job: Job) -> Float[Tensor, "concept width+1"]:
         mean, scale = standard(X[job.train])
@@ -170,8 +170,12 @@ class Trainer:
         index = torch.as_tensor(positions, device=self.device)
         for tensors in (self.weights, self.averages, self.squares):
             tensors[:] = [tensor[index] for tensor in tensors]
-        self.gradients = [torch.empty_like(w) for w in self.weights]
         self.alive = [self.alive[position] for position in positions]
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """What depends on which nets are still trained: where numbers are written, and the validation batches."""
+        self.gradients = [torch.empty_like(w) for w in self.weights]
         held = [self.jobs[net].validation for net in self.alive]
         longest = max(map(len, held))
         self.held = self._batches(held, longest)

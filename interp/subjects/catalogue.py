@@ -105,7 +105,6 @@ DTYPES = ("float32", "bfloat16", "float16", "float64")
 DEVICES = ("cpu", "cuda", "mps")
 LARGEST_SEED = 2**63 - 1
 """torch takes no larger one."""
-WEIGHTS = "model.safetensors"
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 
@@ -201,9 +200,9 @@ def _folder(name: str, source: Source | Path) -> Path:
         folder = hub.snapshot(source.repository, source.revision)
         _weights(folder)
         hub.check(folder, source.repository, source.revision)
-    if source.sha256 and known_sha256(folder / WEIGHTS) != source.sha256:
+    if source.sha256 and known_sha256(folder / hub.WEIGHTS) != source.sha256:
         raise InputError(
-            f"the weights of {name} have the wrong checksum ({folder / WEIGHTS}): remove them and get them again"
+            f"the weights of {name} have the wrong checksum ({folder / hub.WEIGHTS}): remove them and get them again"
         )
     return folder
 

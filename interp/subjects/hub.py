@@ -9,7 +9,10 @@ from pathlib import Path
 from interp.errors import InputError
 from interp.files import known_sha256
 
-INDEX = "model.safetensors.index.json"
+WEIGHTS = "model.safetensors"
+INDEX = f"{WEIGHTS}.index.json"
+"""Where weights are in several files: which tensor is in which."""
+
 TOKENIZER = ["tokenizer*", "vocab*", "merges.txt", "*.model", "special_tokens_map.json"]
 WANTED = ["*.safetensors", INDEX, "config.json", *TOKENIZER]
 """Patterns of the files that make a subject."""
@@ -61,7 +64,7 @@ def snapshot(repository: str, revision: str) -> Path:
 
 def _whole(folder: Path) -> bool:
     """Whether all is there that a model needs; early versions of the hub's library take part of a snapshot for all."""
-    weights = ["model.safetensors"]
+    weights = [WEIGHTS]
     if (folder / INDEX).is_file():
         weights = json.loads((folder / INDEX).read_text())["weight_map"].values()
     tokenizer = [path for pattern in TOKENIZER for path in folder.glob(pattern)]

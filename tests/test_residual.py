@@ -157,6 +157,18 @@ def test_half_precision_stays_close(tiny_folders, family):
     compared(*(subjects.load(folder, dtype=d) for d in ("float32", "bfloat16")), atol=0.05)
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_gradients_of_norms_that_keep_float32(tiny_folders, family):
+    """A GPU keeps a layer norm's statistics in float32, and so does a CPU where the norm's weights are in float32."""
+    exact, other = (subjects.load(str(tiny_folders[family]), dtype=d) for d in ("float32", "bfloat16"))
+    for module in other.model.modules():
+        if isinstance(module, torch.nn.LayerNorm):
+            module.float()
+    a, b = (trace_batch(s, s.encode(TEXTS[:1]), ["gradient"], probes=None)["gradient"] for s in (exact, other))
+    assert torch.allclose(a.blocks.share, b.blocks.share, atol=0.05)
+    assert torch.allclose(a.cumulated.share, b.cumulated.share, atol=0.05)
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("family", FAMILIES)

@@ -9,11 +9,14 @@ backward passes as there are layers x positions x coordinates.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 from interp.residual.blockview import wide
 from interp.residual.contributions import METHODS, Contribution, Method
@@ -55,7 +58,33 @@ def push(
 
 
 def _pushed(call: BlockCall, point: Tensor, directions: Tensor) -> Tensor:
-    return torch.func.vmap(lambda d: torch.func.jvp(call, (point,), (d,))[1])(directions)
+    with _WideNorms():
+        return torch.func.vmap(lambda d: torch.func.jvp(call, (point,), (d,))[1])(directions)
+
+
+class _WideNorms(TorchFunctionMode):
+    """Layer norms in float32, whatever the block's type; the result has the block's type again.
+
+    A GPU keeps a layer norm's statistics in float32, and torch's rule for its derivative then answers in float32 where
+    the block goes on in bfloat16, which no matrix product takes. A block in float32 is computed as before.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        called = _layer_norm if func is functional.layer_norm else func
+        return called(*args, **(kwargs or {}))
+
+
+def _layer_norm(
+    input: Tensor,
+    normalized_shape: list[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    gain, shift = (None if part is None else wide(part) for part in (weight, bias))
+    return functional.layer_norm(wide(input), normalized_shape, gain, shift, eps).to(input.dtype)
 
 
 def _directions(forward: ForwardPass) -> Iterator[tuple[Tensor, Float[Tensor, "direction text position width"]]]:

@@ -5,10 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from transformers import AutoModel, AutoTokenizer
 
+from interp.errors import InputError
 from interp.subjects import hub
 from tests.hub import COMMIT, REPOSITORY, served
 
@@ -82,18 +84,29 @@ def test_what_broke_off_is_gone_on_with(sharded, ask):
 def test_other_bytes_than_the_hub_recorded_are_refused(sharded, ask):
     with served(sharded) as server:
         name = shards(server)[1]
-        content = bytearray(server.files[name])
-        content[-1] ^= 1
-        server.files[name] = bytes(content)
+        right = server.files[name]
+        server.files[name] = right[:-1] + bytes([right[-1] ^ 1])
         refused = ask(server)["refused"]
         assert f"{name} has the wrong checksum" in refused, refused
+        server.files[name] = right
+        Path(refused.split("remove ")[1].split(" and ")[0]).unlink()  # as one is told
+        assert "states" in ask(server)
+
+
+@pytest.mark.parametrize("content", ["{", '{"weights": {}}', "[]"])
+def test_a_damaged_index_is_refused(sharded, tmp_path, content):
+    folder = tmp_path / "snapshot"
+    shutil.copytree(sharded, folder)
+    (folder / hub.INDEX).write_text(content)
+    with pytest.raises(InputError, match=f"{hub.INDEX} is damaged: remove .*{hub.INDEX} and load a/b again"):
+        hub._whole(folder, "a/b")
 
 
 @pytest.mark.parametrize("lacking", ["config.json", "model.safetensors.index.json", "tokenizer", "model-00003"])
 def test_part_of_a_snapshot_is_not_taken_for_all_of_it(sharded, tmp_path, lacking):
     folder = tmp_path / "snapshot"
     shutil.copytree(sharded, folder)
-    assert hub._whole(folder)
+    assert hub._whole(folder, REPOSITORY)
     for path in folder.glob(f"{lacking}*"):
         path.unlink()
-    assert not hub._whole(folder)
+    assert not hub._whole(folder, REPOSITORY)

@@ -41,7 +41,7 @@ def snapshot(repository: str, revision: str) -> Path:
 
     try:
         cached = get(local=True)
-        if _whole(cached):
+        if _whole(cached, repository):
             return cached
     except LocalEntryNotFoundError:
         pass  # not in the cache, or not all of it: ask the hub
@@ -62,11 +62,14 @@ def snapshot(repository: str, revision: str) -> Path:
         ) from None
 
 
-def _whole(folder: Path) -> bool:
+def _whole(folder: Path, repository: str) -> bool:
     """Whether all is there that a model needs; early versions of the hub's library take part of a snapshot for all."""
-    weights = [WEIGHTS]
-    if (folder / INDEX).is_file():
-        weights = json.loads((folder / INDEX).read_text())["weight_map"].values()
+    weights, index = [WEIGHTS], folder / INDEX
+    if index.is_file():
+        try:
+            weights = list(json.loads(index.read_text())["weight_map"].values())
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise InputError(f"{index} is damaged: {_again(index, repository)}") from None
     tokenizer = [path for pattern in TOKENIZER for path in folder.glob(pattern)]
     return bool(tokenizer) and all((folder / name).is_file() for name in ["config.json", *weights])
 
@@ -104,7 +107,12 @@ def check(folder: Path, repository: str, revision: str) -> None:
         if not re.fullmatch(r"[0-9a-f]{64}", recorded):
             recorded = _recorded(repository, revision, path.name)
         if known_sha256(path) != recorded:
-            raise InputError(f"{path} has the wrong checksum: remove it and load {repository} again")
+            raise InputError(f"{path} has the wrong checksum: {_again(path, repository)}")
+
+
+def _again(path: Path, repository: str) -> str:
+    """What to do about a damaged file. The cache links to its bytes, and would link to the same ones once more."""
+    return f"remove {path.resolve()} and load {repository} again"
 
 
 def _recorded(repository: str, revision: str, name: str) -> str:

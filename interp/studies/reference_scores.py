@@ -55,7 +55,7 @@ PLAN = (
     Planned("buchanan", "plsr", 3, also_categorised=False),
     Planned("mcrae", "ffnn", 5),
     Planned("binder", "ffnn", 5),
-    Planned("buchanan", "ffnn", 1),  # a deal takes a hundred minutes of one core
+    Planned("buchanan", "ffnn", 3),  # a deal takes a hundred minutes of one core
 )
 """What is committed, and so what `make reference` computes: every control; more seeds are more of the same."""
 

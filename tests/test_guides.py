@@ -3,6 +3,7 @@
 What needs a GPU or a cluster is followed as far as it goes without: `make` prints instead of running, Snakemake plans.
 """
 
+import json
 import re
 
 import pytest
@@ -104,6 +105,15 @@ def test_a_fork_is_made_executed_and_taken_back(folder):
 
 
 @pytest.mark.slow
+def test_what_a_gpu_gains_is_what_was_measured():
+    rows = json.loads((ROOT / "benchmarks" / "results-cuda.json").read_text())["benchmarks"]["cuda"]
+    order = ["ffnn", "value-zeroing", "propagated", "alti", "norm", "globenc", "weights", "plsr mcrae", "plsr buchanan"]
+    table = re.findall(r"^\| .+ \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", GUIDES["run-on-a-gpu"], re.MULTILINE)
+    for name, told in zip([*order, "largest"], table, strict=True):
+        measured = [rows[name][key] for key in ("seconds", "against_seconds", "ratio")]
+        assert [f"{value:.{len(text.partition('.')[2])}f}" for value, text in zip(measured, told)] == list(told), name
+
+
 def test_run_on_a_gpu(folder):
     score = "interp score --folds 3 --latent 3 --metric auc-feature"
     assert scratch.run(score, folder).returncode == 0

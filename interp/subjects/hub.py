@@ -67,7 +67,7 @@ def _whole(folder: Path, repository: str) -> bool:
     weights, index = [WEIGHTS], folder / INDEX
     if index.is_file():
         try:
-            weights = list(json.loads(index.read_text())["weight_map"].values())
+            weights = json.loads(index.read_text())["weight_map"].values()
         except (ValueError, LookupError, TypeError, AttributeError):
             raise InputError(f"{index} is damaged: {_again(index, repository)}") from None
     tokenizer = [path for pattern in TOKENIZER for path in folder.glob(pattern)]

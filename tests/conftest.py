@@ -75,6 +75,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if out:
         config.hook.pytest_deselected(items=out)
         items[:] = [item for item in items if item not in set(out)]
+    if hasattr(config, "workeroutput"):  # a worker of pytest-xdist: what is told at the end, another process tells
+        config.workeroutput["left_out"] = config.stash.get(LEFT_OUT, {})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node) -> None:
+    """Every worker has left out the same."""
+    node.config.stash.setdefault(LEFT_OUT, {}).update(getattr(node, "workeroutput", {}).get("left_out", {}))
 
 
 LEFT_OUT = pytest.StashKey[dict[str, tuple[int, str]]]()

@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 import tomllib
 from importlib import metadata
 
@@ -69,3 +71,23 @@ def test_facts_that_pages_rely_on():
     assert LOCK["sphinx-book-theme"] == "1.1.4"
     assert LOCK["pydata-sphinx-theme"] == "0.15.4"
     assert LOCK["torch"] == "2.13.0"
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_what_is_left_out_is_told(workers):
+    """By pytest itself, and by the process that pytest-xdist's workers report to."""
+    here = {k: v for k, v in os.environ.items() if k not in ("INTERP_DATA", "INTERP_REQUIRE") and "PYTEST" not in k}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-n",
+        workers,
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "data",
+        "tests/test_permutation.py",
+    ]
+    told = subprocess.run(command, cwd=ROOT, env=here, capture_output=True, text=True).stdout
+    assert "left out: 1 tests marked 'data', because INTERP_DATA is not set" in told
